@@ -1,0 +1,72 @@
+"""What a detector promises, and what it hands to the finding builder.
+
+A detector separates finding candidates from counting them: `find` proposes (subject, cause, arguments),
+`measure` counts for given arguments and is the named query that recomputes the finding's numbers, for the
+report and for `halo verify` alike.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from analysis.facts import FactWindow
+from domain.report import Owner, Scalar, Severity
+
+SpanRef = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class SplitCount:
+    """Affected of opportunities for one value of one property."""
+
+    by: str
+    value: str
+    affected: int
+    opportunities: int
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a query answers; every number of a finding derives from it and the window.
+
+    `affected` are the spans that show the failure, `opportunities` how many could have, `wasted` the spans
+    whose tokens and seconds the failure cost (issuers included; each counted once).
+    """
+
+    affected: frozenset[SpanRef]
+    opportunities: int
+    traces: int  # traces with at least one opportunity
+    wasted: frozenset[SpanRef]
+    splits: tuple[SplitCount, ...] = ()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A possible finding; `subject` and `cause` say what it is about, so that detectors that see one thing merge."""
+
+    detector: str
+    category: str
+    owner: Owner
+    severity: Severity
+    subject: str  # tool, model or agent name; "" for the whole service
+    cause: str  # error template, argument problem, …: short, masked, stable over runs
+    args: Mapping[str, Scalar]
+    title: str
+    explanation: str
+    fix: str
+    exemplars: tuple[SpanRef, ...]  # best first; evidence is quoted from these
+    quote_fields: tuple[str, ...] = field(default=())  # where to quote from, first present wins
+    precedence: int = 0  # of merging candidates the highest tells the story
+
+
+class Detector(Protocol):
+    """Made by `create(config)` of a file in `analysis.detectors`; its name is the file's name."""
+
+    name: str
+    requires: tuple[str, ...]  # observability fields (analysis.observability); absent → not observable
+
+    def find(self, window: FactWindow) -> Iterable[Candidate]:
+        """Candidates in this window."""
+
+    def measure(self, window: FactWindow, args: Mapping[str, Scalar]) -> Measure:
+        """Count for one candidate's arguments."""

@@ -1,0 +1,1 @@
+"""Detectors: one file each, reached by name; see `analysis.detecting` for what a detector promises."""

@@ -1,0 +1,129 @@
+"""The facts of a window: one flat row a span, everything that any count in a report rests on.
+
+Facts are derived from a span's bytes by `analysis.extraction` and from nothing else; detectors and `halo
+verify` read facts, never each other's results. They are what a report's evidence bundle freezes.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from domain.spans import SpanKind, SpanStatus
+
+
+class RequestedCall(NamedTuple):
+    """A tool call that an LLM span asked for."""
+
+    call_id: str
+    tool: str
+    arguments_hash: str
+    problem: str  # "" or why the arguments do not fit the declared schema, e.g. "unexpected: page"
+    declared: bool | None  # None when the span declares no tools
+
+
+@dataclass(frozen=True, slots=True)
+class SpanFact:
+    """One span, normalised. Empty text and None mean: not recorded."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str
+    scope_id: str  # nearest AGENT ancestor or self; "" when the trace is the scope
+    issuer_id: str  # the LLM span that asked for this action; "" when unknown
+    service: str
+    version: str
+    agent: str
+    name: str
+    kind: SpanKind
+    start_ns: int
+    end_ns: int
+    status: SpanStatus
+    leaf_error: bool  # ERROR without an ERROR child
+    error_type: str
+    error_template: str
+    provider: str
+    model: str
+    input_tokens: int | None
+    output_tokens: int | None
+    leaf_llm: bool  # LLM without an LLM descendant: the only spans whose tokens are summed
+    tool: str
+    call_id: str
+    arguments_hash: str  # of the canonical JSON
+    argument_keys: str  # canonical JSON list of the top-level keys, e.g. '["",""]'; "" when not recorded
+    arguments_problem: str  # as in RequestedCall, for a TOOL span whose tool is declared in its scope
+    arguments_chars: int | None
+    result_hash: str
+    result_chars: int | None
+    requested: tuple[RequestedCall, ...]
+    declared_tools: tuple[str, ...] | None
+    finish: str
+    max_tokens: int | None
+    output_chars: int | None  # text of an LLM's answer or an AGENT's output; None when content is not recorded
+    plan_tools: tuple[str, ...]  # declared tools named in a numbered plan of an answer without calls
+    parent_missing: bool
+    answered_calls: tuple[str, ...]  # tool call ids that later messages of this span answer
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from start to end; 0 for a span that has not ended or runs backwards."""
+        return max(self.end_ns - self.start_ns, 0) / 1e9 if self.end_ns else 0.0
+
+    @property
+    def ref(self) -> tuple[str, str]:
+        """(trace id, span id)."""
+        return self.trace_id, self.span_id
+
+
+@dataclass(frozen=True)
+class TraceFacts:
+    """One trace's facts by start time."""
+
+    trace_id: str
+    agent_uuid: str
+    agent: str
+    service: str
+    complete: bool
+    spans: tuple[SpanFact, ...]
+
+    @cached_property
+    def by_id(self) -> dict[str, SpanFact]:
+        """Spans by span id."""
+        return {span.span_id: span for span in self.spans}
+
+    @cached_property
+    def roots(self) -> tuple[SpanFact, ...]:
+        """Spans without a parent."""
+        return tuple(span for span in self.spans if not span.parent_id)
+
+
+@dataclass(frozen=True)
+class FactWindow:
+    """All the facts that one report rests on."""
+
+    traces: tuple[TraceFacts, ...] = field(default_factory=tuple)
+
+    @classmethod
+    def of(cls, traces: Iterable[TraceFacts]) -> "FactWindow":
+        """A window of these traces."""
+        return cls(tuple(traces))
+
+    def spans(self) -> Iterator[SpanFact]:
+        """Every span of the window."""
+        for trace in self.traces:
+            yield from trace.spans
+
+    @cached_property
+    def by_ref(self) -> dict[tuple[str, str], SpanFact]:
+        """Spans by (trace id, span id)."""
+        return {span.ref: span for span in self.spans()}
+
+    @cached_property
+    def tool_calls(self) -> tuple[SpanFact, ...]:
+        """TOOL spans with a tool name."""
+        return tuple(span for span in self.spans() if span.kind is SpanKind.TOOL and span.tool)
+
+    @cached_property
+    def llm_calls(self) -> tuple[SpanFact, ...]:
+        """Leaf LLM spans."""
+        return tuple(span for span in self.spans() if span.leaf_llm)

@@ -1,0 +1,139 @@
+"""Spans as slices of the bytes they came in: split a trace request, join slices again, lose nothing.
+
+A parsed and re-serialised message is not the message that arrived: field order, unknown fields and
+non-minimal encodings may differ. The window's truth is the bytes, so it cuts and pastes them instead.
+`TracesData` and `ExportTraceServiceRequest` have the same shape (field 1, ResourceSpans), so one pair of
+functions serves requests, hot batches and frames.
+Encoding: https://protobuf.dev/programming-guides/encoding/.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import NamedTuple
+
+from domain.errors import PermanentError
+
+_RESOURCE_SPANS, _SCOPE_SPANS, _SPANS = 1, 2, 2
+_VARINT, _FIXED64, _LEN, _GROUP, _END_GROUP, _FIXED32 = 0, 1, 2, 3, 4, 5
+_MAX_GROUP_DEPTH = 100
+
+
+class Piece(NamedTuple):
+    """One span with its envelopes, each as encoded bytes.
+
+    `resource` is the ResourceSpans without its scope_spans, `scope` the ScopeSpans without its spans.
+    """
+
+    resource: bytes
+    scope: bytes
+    span: bytes
+
+
+def split(request: bytes) -> Iterator[Piece]:
+    """Every span of an encoded trace request, in order; PermanentError when the bytes are no protobuf."""
+    try:
+        for field, start, _, end in _fields(request, 0, len(request)):
+            if field == _RESOURCE_SPANS:
+                yield from _split_resource(request, start, end)
+    except IndexError:
+        raise PermanentError("truncated protobuf: a field runs past the end of the message") from None
+
+
+def _split_resource(data: bytes, start: int, end: int) -> Iterator[Piece]:
+    resource, scopes = _part(data, start, end, _SCOPE_SPANS)
+    for scope_start, scope_end in scopes:
+        scope, spans = _part(data, scope_start, scope_end, _SPANS)
+        for span_start, span_end in spans:
+            yield Piece(resource, scope, data[span_start:span_end])
+
+
+def _part(data: bytes, start: int, end: int, wanted: int) -> tuple[bytes, list[tuple[int, int]]]:
+    """The bytes of a message outside the field `wanted`, and where that field's values lie."""
+    rest: list[bytes] = []
+    found: list[tuple[int, int]] = []
+    for field, value_start, tag_start, value_end in _fields(data, start, end):
+        if field == wanted:
+            found.append((value_start, value_end))
+        else:
+            rest.append(data[tag_start:value_end])
+    return b"".join(rest), found
+
+
+def _fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """(field number or 0 when not length-delimited, value start, tag start, value end) of a message."""
+    while position < end:
+        tag_start = position
+        tag, position = _varint(data, position)
+        if tag & 7 == _LEN:
+            length, position = _varint(data, position)
+            value_start, position = position, position + length
+            field = tag >> 3
+        else:
+            value_start, position = position, _skip(data, position, tag, 0)
+            field = 0
+        if position > end:
+            raise PermanentError("truncated protobuf: a field runs past the end of the message")
+        yield field, value_start, tag_start, position
+
+
+def _varint(data: bytes, position: int) -> tuple[int, int]:
+    byte = data[position]
+    if byte < 0x80:
+        return byte, position + 1
+    value, shift = byte & 0x7F, 7
+    while True:
+        position += 1
+        byte = data[position]
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position + 1
+        shift += 7
+        if shift > 63:
+            raise PermanentError("malformed protobuf: a varint is longer than ten bytes")
+
+
+def _skip(data: bytes, position: int, tag: int, depth: int) -> int:
+    """The position after a value that is not length-delimited; groups nest, so their depth is limited."""
+    kind = tag & 7
+    if kind == _VARINT:
+        return _varint(data, position)[1]
+    if kind == _FIXED64:
+        return position + 8
+    if kind == _FIXED32:
+        return position + 4
+    if kind != _GROUP or depth > _MAX_GROUP_DEPTH:
+        raise PermanentError(f"malformed protobuf: wire type {kind} cannot stand here")
+    while True:
+        inner, position = _varint(data, position)
+        if inner & 7 == _END_GROUP:
+            return position
+        if inner & 7 == _LEN:
+            length, position = _varint(data, position)
+            position += length
+        else:
+            position = _skip(data, position, inner, depth + 1)
+
+
+def join(pieces: Iterable[Piece]) -> bytes:
+    """Encoded TracesData that holds the pieces in order; neighbours share an envelope where it is equal."""
+    out: list[bytes] = []
+    for resource, of_resource in groupby(pieces, key=lambda piece: piece.resource):
+        body = [resource]
+        for scope, of_scope in groupby(of_resource, key=lambda piece: piece.scope):
+            spans = b"".join(_length_delimited(_SPANS, piece.span) for piece in of_scope)
+            body.append(_length_delimited(_SCOPE_SPANS, scope + spans))
+        out.append(_length_delimited(_RESOURCE_SPANS, b"".join(body)))
+    return b"".join(out)
+
+
+def _length_delimited(field: int, value: bytes) -> bytes:
+    return bytes((field << 3 | _LEN,)) + _encode_varint(len(value)) + value
+
+
+def _encode_varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)

@@ -1,0 +1,1 @@
+"""The agents of one engine run: the root, and the subagents it may call."""

@@ -1,0 +1,19 @@
+"""Where the model is: the OpenAI-compatible endpoint of a run.
+
+The fields are independent of each other: what is None comes from the environment the `openai` client reads
+(`OPENAI_BASE_URL`, `OPENAI_API_KEY`), so an endpoint can be configured and its key kept out of the file.
+"""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ModelProviderConfig(BaseModel):
+    """The endpoint, its key, and headers every request carries."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    base_url: str | None = Field(default=None, description="URL up to and including `/v1`.")
+    api_key: str | None = Field(default=None, repr=False, description="Bearer key; never printed.")
+    default_headers: dict[str, str] | None = Field(
+        default=None, repr=False, description="Headers sent with every request."
+    )

@@ -1,0 +1,1 @@
+"""All that is remembered, and the only room that knows SQLite."""

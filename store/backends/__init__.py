@@ -1,0 +1,1 @@
+"""Store backends; a backend is reached by its name in halo.yaml (`store.backend`)."""
