@@ -1,0 +1,1 @@
+"""Programs that show HALO sidecar at work; product code never imports them."""
