@@ -7,12 +7,22 @@ report and for `halo verify` alike.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
+
+from pydantic import Field
 
 from analysis.facts import FactWindow
+from domain.component import ComponentConfig
 from domain.report import Owner, Scalar, Severity
 
 SpanRef = tuple[str, str]
+Confidence = Literal["high", "medium", "low"]
+
+
+class DetectorConfig(ComponentConfig):
+    """What every detector can be told."""
+
+    enabled: bool = Field(True, description="False keeps this detector from looking at all.")
 
 
 @dataclass(frozen=True)
@@ -56,17 +66,31 @@ class Candidate:
     fix: str
     exemplars: tuple[SpanRef, ...]  # best first; evidence is quoted from these
     quote_fields: tuple[str, ...] = field(default=())  # where to quote from, first present wins
-    precedence: int = 0  # of merging candidates the highest tells the story
+    precedence: int = 0  # of merging candidates the highest tells the story; 0 stands alone and never merges
+    family: str = ""  # detectors that tell one story at different strengths share it; default: the detector
+    service: str = ""  # the one service it is about; "" for all of the window
+    confidence: Confidence = "high"  # at most; few cases lower it
+    explains_failures: bool = True  # False: it accompanies failing runs rather than failing them; ranked by waste alone
+    acceptance: str = ""  # the condition under which the finding counts as fixed
 
 
 class Detector(Protocol):
-    """Made by `create(config)` of a file in `analysis.detectors`; its name is the file's name."""
+    """Made by `create(config)` of a file in `analysis.detectors`; its name is the file's name.
+
+    `args` of a candidate name everything `measure` needs, thresholds included, so that a query answers the
+    same under any configuration.
+    """
 
     name: str
     requires: tuple[str, ...]  # observability fields (analysis.observability); absent → not observable
+    requires_any: tuple[str, ...] = ()  # fields of which one is enough
 
     def find(self, window: FactWindow) -> Iterable[Candidate]:
         """Candidates in this window."""
 
     def measure(self, window: FactWindow, args: Mapping[str, Scalar]) -> Measure:
-        """Count for one candidate's arguments."""
+        """Count for one candidate's arguments; KeyError or ValueError when they are not this detector's."""
+
+    def comparisons(self, window: FactWindow) -> int:
+        """How many statistical comparisons `find` makes here; a report states their sum as `tests_run`."""
+        return 0

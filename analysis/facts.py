@@ -4,12 +4,14 @@ Facts are derived from a span's bytes by `analysis.extraction` and from nothing 
 verify` read facts, never each other's results. They are what a report's evidence bundle freezes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 from domain.spans import SpanKind, SpanStatus
+
+Answer = TypeVar("Answer")
 
 
 class RequestedCall(NamedTuple):
@@ -102,11 +104,18 @@ class FactWindow:
     """All the facts that one report rests on."""
 
     traces: tuple[TraceFacts, ...] = field(default_factory=tuple)
+    _answers: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, traces: Iterable[TraceFacts]) -> "FactWindow":
         """A window of these traces."""
         return cls(tuple(traces))
+
+    def once(self, compute: Callable[["FactWindow"], Answer]) -> Answer:
+        """What `compute` answers for this window, computed at the first question only: detectors share indexes."""
+        if compute not in self._answers:
+            self._answers[compute] = compute(self)
+        return cast(Answer, self._answers[compute])
 
     def spans(self) -> Iterator[SpanFact]:
         """Every span of the window."""

@@ -27,7 +27,8 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
 def template(text: str) -> str:
     """The template of an error text: its telling line, masked, at most `TEMPLATE_MAX_CHARS` characters.
 
-    Of a traceback the last line tells what happened; of other texts the first.
+    Of a traceback the last line tells what happened; of other texts the first, with the next one when it
+    ends in a colon.
     """
     lines = [line.strip() for line in text[:_SCAN_MAX_CHARS].splitlines() if line.strip()]
     if not lines:
@@ -36,7 +37,7 @@ def template(text: str) -> str:
         tail = [line.strip() for line in text[-_SCAN_MAX_CHARS:].splitlines() if line.strip()]
         line = tail[-1]
     else:
-        line = lines[0]
+        line = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
     for pattern, mask in _MASKS:
         line = pattern.sub(mask, line)
     return " ".join(line.split())[:TEMPLATE_MAX_CHARS]

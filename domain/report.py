@@ -131,6 +131,10 @@ class Finding(ReportModel):
     explanation: str
     fix: str
     acceptance_query: str
+    baseline: float | None = Field(
+        default=None,
+        description="Of a finding that is not seen any more but not resolved: the lower bound of its rate when it was.",
+    )
 
 
 class Claims(ReportModel):

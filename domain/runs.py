@@ -153,6 +153,7 @@ class Schedule(ControlModel):
     enabled: bool = True
     archived: bool = False
     created_at: datetime
+    updated_at: datetime | None = None  # when a person last changed it: its slots count from then on
     next_fire_at: datetime | None = None
     last_fired_for: datetime | None = None
 

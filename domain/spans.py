@@ -69,13 +69,19 @@ class SpanIndex(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredSpan:
-    """A span read back: parsed, and `raw`, the bytes it came in."""
+    """A span read back: parsed, and `raw`, the bytes it came in.
+
+    `resource_raw` and `scope_raw` are the bytes around it: its ResourceSpans without scope_spans, its ScopeSpans
+    without spans (`domain.wire.Piece`); empty where a span was not read from a window.
+    """
 
     resource: Resource
     scope: InstrumentationScope
     span: Span
     raw: bytes
     arrived_ns: int
+    resource_raw: bytes = b""
+    scope_raw: bytes = b""
 
     @property
     def trace_id(self) -> str:

@@ -16,6 +16,7 @@ from domain.errors import PermanentError
 _RESOURCE_SPANS, _SCOPE_SPANS, _SPANS = 1, 2, 2
 _VARINT, _FIXED64, _LEN, _GROUP, _END_GROUP, _FIXED32 = 0, 1, 2, 3, 4, 5
 _MAX_GROUP_DEPTH = 100
+_TRUNCATED = "truncated protobuf: a field runs past the end of the message"
 
 
 class Piece(NamedTuple):
@@ -36,7 +37,7 @@ def split(request: bytes) -> Iterator[Piece]:
             if field == _RESOURCE_SPANS:
                 yield from _split_resource(request, start, end)
     except IndexError:
-        raise PermanentError("truncated protobuf: a field runs past the end of the message") from None
+        raise PermanentError(_TRUNCATED) from None
 
 
 def _split_resource(data: bytes, start: int, end: int) -> Iterator[Piece]:
@@ -48,14 +49,30 @@ def _split_resource(data: bytes, start: int, end: int) -> Iterator[Piece]:
 
 
 def _part(data: bytes, start: int, end: int, wanted: int) -> tuple[bytes, list[tuple[int, int]]]:
-    """The bytes of a message outside the field `wanted`, and where that field's values lie."""
+    """The bytes of a message outside the field `wanted`, and where that field's values lie.
+
+    Wanted fields mostly stand in one run, so their usual encoding is read in place: this loop sees every span.
+    """
     rest: list[bytes] = []
     found: list[tuple[int, int]] = []
-    for field, value_start, tag_start, value_end in _fields(data, start, end):
+    usual_tag, position = wanted << 3 | _LEN, start
+    while position < end:
+        if data[position] == usual_tag:
+            length = data[position + 1]
+            if length < 0x80:
+                value_start = position + 2
+            else:
+                length, value_start = _varint(data, position + 1)
+            position = value_start + length
+            if position > end:
+                raise PermanentError(_TRUNCATED)
+            found.append((value_start, position))
+            continue
+        field, value_start, tag_start, position = next(_fields(data, position, end))
         if field == wanted:
-            found.append((value_start, value_end))
+            found.append((value_start, position))
         else:
-            rest.append(data[tag_start:value_end])
+            rest.append(data[tag_start:position])
     return b"".join(rest), found
 
 
@@ -72,7 +89,7 @@ def _fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, in
             value_start, position = position, _skip(data, position, tag, 0)
             field = 0
         if position > end:
-            raise PermanentError("truncated protobuf: a field runs past the end of the message")
+            raise PermanentError(_TRUNCATED)
         yield field, value_start, tag_start, position
 
 

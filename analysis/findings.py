@@ -1,0 +1,161 @@
+"""Findings: candidates merged into stories, each with its numbers, its identity and its place in the order.
+
+Everything a finding says follows from the facts of the window, from the detectors' settings and, for its
+status and first sight, from the last report.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from analysis.changes import status_of
+from analysis.counting import counts_of, expected, splits_of, waste_of
+from analysis.detecting import Confidence, Measure
+from analysis.facts import FactWindow
+from analysis.impact import Impact, impact, severity_of
+from analysis.looking import Seen
+from analysis.merging import Story, fingerprint, merge
+from analysis.outcomes import Outcomes
+from analysis.phrases import plural, sentence
+from domain.report import Counts, Evidence, Finding, Query, Waste
+
+MAX_FINDINGS = 100
+_MAX_ABSORBED = 12
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SURE_SPANS, _SURE_TRACES, _FEW_SPANS = 10, 3, 3
+_CONFIDENCES: tuple[Confidence, ...] = ("high", "medium", "low")
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A story with its identity and its weight."""
+
+    story: Story
+    fingerprint: str
+    impact: Impact
+
+    @property
+    def explains_failures(self) -> bool:
+        """Whether failing traces that it touches count as explained."""
+        candidate = self.story.lead.candidate
+        return candidate.explains_failures and candidate.severity != "info"
+
+    @property
+    def measure(self) -> Measure:
+        """What the story's own query measured."""
+        return self.story.lead.measure
+
+
+def ranked(window: FactWindow, seen: Iterable[Seen], known: Outcomes) -> list[Ranked]:
+    """The stories of a window by impact, then what was seen only once, then matters of hygiene (severity info).
+
+    Ties are broken by how recently a thing was seen, then by identity, so that the order is stable.
+    """
+    found = []
+    for story in merge(seen):
+        candidate = story.lead.candidate
+        weight = impact(window, story.lead.measure, known, explains_failures=candidate.explains_failures)
+        found.append(Ranked(story, fingerprint(candidate), weight))
+    return sorted(found, key=lambda each: _place(window, each))
+
+
+def _place(window: FactWindow, each: Ranked) -> tuple[bool, bool, float, float, float, int, str]:
+    weight = each.impact
+    is_info, is_single = each.story.lead.candidate.severity == "info", len(each.measure.affected) == 1
+    last = seen_between(window, each.measure)[1]
+    return is_info, is_single, -weight.failing_traces, -weight.seconds, -weight.tokens, -last, each.fingerprint
+
+
+def build_finding(
+    window: FactWindow,
+    each: Ranked,
+    *,
+    report_id: str,
+    before: Finding | None,
+    evidence_of: Callable[[Seen], Sequence[Evidence]],
+) -> Finding:
+    """A finding from a story; `before` is the same finding in the last report."""
+    lead = each.story.lead
+    candidate, measure = lead.candidate, lead.measure
+    counts, waste = counts_of(measure), waste_of(window, measure.wasted)
+    first, last = (moment(each) for each in seen_between(window, measure))
+    return Finding(
+        id=finding_id(report_id, each.fingerprint),
+        fingerprint=each.fingerprint,
+        detector=candidate.detector,
+        category=candidate.category,
+        title=candidate.title,
+        owner=candidate.owner,
+        severity=severity_of(candidate.severity, measure, each.impact, len(window.traces)),
+        confidence=_confidence(counts, candidate.confidence),
+        status=status_of(counts, before),
+        first_seen=min(first, before.first_seen) if before is not None else first,
+        last_seen=last,
+        counts=counts,
+        splits=splits_of(measure),
+        waste=waste,
+        evidence=tuple(evidence_of(lead)),
+        queries=tuple(_query(window, seen) for seen in (lead, *_told_too(each.story))),
+        explanation=explanation(each.story, waste),
+        fix=candidate.fix,
+        acceptance_query=candidate.acceptance,
+    )
+
+
+def finding_id(report_id: str, identity: str) -> str:
+    """The id of a finding in one report."""
+    return sha256(f"{report_id}/{identity}".encode()).hexdigest()[:16]
+
+
+def _query(window: FactWindow, seen: Seen) -> Query:
+    candidate = seen.candidate
+    return Query(name=candidate.detector, args=dict(candidate.args), expect=expected(window, seen.measure))
+
+
+def _told_too(story: Story) -> Sequence[Seen]:
+    """What else was measured of the same thing, the most affected first."""
+    return sorted(story.absorbed, key=lambda seen: (-len(seen.measure.affected), seen.candidate.detector))[
+        :_MAX_ABSORBED
+    ]
+
+
+def explanation(story: Story, waste: Waste) -> str:
+    """The symptom, what else was seen of it, and what it costs at most."""
+    lead = story.lead
+    others = dict.fromkeys(
+        seen.candidate.title
+        for seen in _told_too(story)
+        if not (seen.candidate.family == "failure" and seen.measure.affected == lead.measure.affected)
+    )
+    return sentence(
+        lead.candidate.explanation,
+        f"Also seen: {'; '.join(others)}." if others else "",
+        _cost(waste),
+    )
+
+
+def _cost(waste: Waste) -> str:
+    if not waste.tokens and not waste.seconds:
+        return ""
+    tokens = f"{plural(waste.tokens, 'token')} and " if waste.tokens else ""
+    return f"It costs at most {tokens}{waste.seconds:,.1f} s."
+
+
+def seen_between(window: FactWindow, measure: Measure) -> tuple[int, int]:
+    """When the first affected span began and the last one ended, in nanoseconds since the epoch."""
+    spans = [window.by_ref[ref] for ref in measure.affected if ref in window.by_ref]
+    first = min((span.start_ns for span in spans), default=0)
+    return first, max((max(span.end_ns, span.start_ns) for span in spans), default=0)
+
+
+def moment(nanoseconds: int) -> datetime:
+    """A time as reports state it, to the microsecond."""
+    return _EPOCH + timedelta(microseconds=nanoseconds // 1_000)
+
+
+def _confidence(counts: Counts, at_most: Confidence) -> Confidence:
+    """How sure a finding is: by how many spans and traces show it, and never more than its detector is."""
+    sure = counts.affected_spans >= _SURE_SPANS and counts.affected_traces >= _SURE_TRACES
+    own: Confidence = "high" if sure else "medium" if counts.affected_spans >= _FEW_SPANS else "low"
+    return max(own, at_most, key=_CONFIDENCES.index)

@@ -1,0 +1,91 @@
+"""Detectors at work: each looks for itself, so that one that raises costs its own findings and no others."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from analysis.detecting import Candidate, Detector, DetectorConfig, Measure
+from analysis.facts import FactWindow
+from domain.component import component_type, component_types, load_component
+from domain.report import NotObservable
+from domain.settings import read_settings
+
+KIND = "analysis.detectors"
+Settings = Mapping[str, Mapping[str, object]]
+"""What the user set, by detector; a detector that is not named runs with its defaults."""
+Missing = Callable[[FactWindow, tuple[str, ...]], tuple[str, ...]]
+"""Of the fields that a detector requires those that the window does not record."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A candidate and what its query answers."""
+
+    candidate: Candidate
+    measure: Measure
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What all detectors saw of a window, which could not look, and what went wrong with others."""
+
+    seen: tuple[Seen, ...]
+    not_observable: tuple[NotObservable, ...]
+    notes: tuple[str, ...]
+    tests_run: int
+
+
+def shipped_detectors() -> dict[str, Detector]:
+    """Every detector of the repository with its defaults."""
+    return load_detectors(None)
+
+
+def load_detectors(settings: Settings | None) -> dict[str, Detector]:
+    """The shipped detectors with these settings, and those from elsewhere that the settings name, by name.
+
+    `enabled: false` leaves one out. ConfigError names every setting that is wrong.
+    """
+    given = dict(settings or {})
+    found: dict[str, Detector] = {}
+    for name in dict.fromkeys((*component_types(KIND), *given)):
+        module = load_component(KIND, name)
+        config = read_settings(module.Config, f"detectors.{name}", given.get(name))
+        if not isinstance(config, DetectorConfig) or config.enabled:
+            found[name] = module.create(config)
+    return found
+
+
+def detector_for(detectors: Mapping[str, Detector], name: str) -> Detector | None:
+    """The detector that answers a query: by its name, or by the type in it."""
+    return detectors.get(name) or detectors.get(component_type(name))
+
+
+def unmet(window: FactWindow, detector: Detector, missing: Missing) -> tuple[str, ...]:
+    """What keeps a detector from looking: the fields that it requires and the window does not record."""
+    absent = missing(window, detector.requires)
+    other_ways = missing(window, detector.requires_any)
+    if detector.requires_any and len(other_ways) == len(detector.requires_any):
+        absent += other_ways
+    return absent
+
+
+def look(window: FactWindow, detectors: Mapping[str, Detector], missing: Missing) -> Looked:
+    """Let every detector look that can."""
+    seen: list[Seen] = []
+    blind: list[NotObservable] = []
+    notes: list[str] = []
+    tests = 0
+    for name, detector in sorted(detectors.items()):
+        try:
+            if absent := unmet(window, detector, missing):
+                blind.append(NotObservable(detector=name, missing_fields=absent))
+                continue
+            found = [Seen(each, detector.measure(window, each.args)) for each in detector.find(window)]
+            compared = detector.comparisons(window)
+        except Exception as error:
+            notes.append(
+                f"The detector {name} raised {type(error).__name__} and was left out; its findings are missing."
+            )
+            continue
+        seen += [each for each in found if each.measure.affected]
+        tests += compared
+    return Looked(tuple(seen), tuple(blind), tuple(notes), tests)

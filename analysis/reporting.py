@@ -1,0 +1,167 @@
+"""From traces to a report and everything that is needed to recompute it.
+
+Traces are read one at a time and kept as facts only; spans are read again one by one where they are quoted.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from analysis.coverage import agent_seen, breakdown, coverage_of
+from analysis.evidence import ReadSpan
+from analysis.extraction import trace_facts
+from analysis.fact_rows import fact_columns, fact_rows
+from analysis.facts import FactWindow, TraceFacts
+from analysis.headline import headline, narrative
+from analysis.looking import Settings, load_detectors, look
+from analysis.observability import missing
+from analysis.outcomes import outcomes
+from analysis.phrases import plural
+from analysis.telling import findings_of
+from domain.otlp import ResourceSpans, ScopeSpans
+from domain.report import AgentRef, Claims, Report, Spend, TimeWindow
+from domain.spans import StoredSpan, StoredTrace
+from domain.wire import Piece, join
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A report and its evidence: fact rows with their columns, the cited spans as encoded TracesData, and `meta`.
+
+    `meta` holds what no span tells: traces excluded, spans dropped, and the detectors' settings as JSON.
+    """
+
+    report: Report
+    columns: tuple[str, ...]
+    rows: Iterable[Row]
+    cited: bytes
+    meta: Mapping[str, str]
+
+
+@dataclass
+class _Spans:
+    """Reads spans and remembers them: what is quoted is cited."""
+
+    read: ReadSpan
+    known: dict[tuple[str, str], StoredSpan] = field(default_factory=dict)
+
+    def __call__(self, trace_id: str, span_id: str) -> StoredSpan | None:
+        ref = (trace_id, span_id)
+        if ref not in self.known:
+            stored = self.read(trace_id, span_id)
+            if stored is None:
+                return None
+            self.known[ref] = stored
+        return self.known[ref]
+
+
+def build_report(
+    traces: Iterable[StoredTrace],
+    *,
+    agent: AgentRef,
+    run_id: str,
+    report_id: str,
+    window: TimeWindow,
+    generated_at: datetime,
+    previous: Report | None = None,
+    excluded_traces: int = 0,
+    dropped_spans: int = 0,
+    read_span: ReadSpan,
+    detectors: Settings | None = None,
+    clock: Callable[[], float],
+) -> Built:
+    """The deterministic report of some traces.
+
+    `read_span` reads one span again by its ids; `clock` gives seconds of any monotonic clock. `detectors` are
+    the user's settings. An `agent` without uuid stands for whatever agents the traces belong to.
+    ConfigError: a detector's settings are wrong.
+    """
+    started = clock()
+    loaded = load_detectors(detectors)
+    facts, unreadable = _facts(traces)
+    looked = look(facts, loaded, missing)
+    spans = _Spans(read_span)
+    told = findings_of(facts, loaded, looked, previous=previous, report_id=report_id, now=generated_at, read_span=spans)
+    excluded = excluded_traces + unreadable
+    coverage = coverage_of(
+        facts, looked, outcomes(facts), told.explaining, excluded_traces=excluded, dropped_spans=dropped_spans
+    )
+    report = Report(
+        report_id=report_id,
+        run_id=run_id,
+        agent=agent_seen(facts, agent),
+        window=window,
+        generated_at=generated_at,
+        mode="analysis",
+        headline=headline(coverage, told.findings),
+        coverage=coverage,
+        agents=breakdown(facts, told.measures),
+        findings=told.findings,
+        claims=Claims(),
+        narrative_md=narrative(coverage, told.findings),
+        spend=Spend(seconds=round(max(clock() - started, 0.0), 3)),
+        notes=(*told.notes, *_notes(excluded, unreadable, dropped_spans)),
+    )
+    return Built(
+        report, fact_columns(), fact_rows(facts), _cited(report, spans), meta_of(excluded, dropped_spans, detectors)
+    )
+
+
+def meta_of(excluded_traces: int, dropped_spans: int, detectors: Settings | None) -> Mapping[str, str]:
+    """What an evidence bundle says beside facts and spans; `verify` reads it."""
+    settings = {name: dict(values) for name, values in (detectors or {}).items()}
+    return {
+        "excluded_traces": str(excluded_traces),
+        "dropped_spans": str(dropped_spans),
+        "detectors": json.dumps(settings, sort_keys=True, default=str),
+    }
+
+
+def _facts(traces: Iterable[StoredTrace]) -> tuple[FactWindow, int]:
+    """The facts of all traces, and how many could not be read: one odd trace must not cost the report."""
+    found: list[TraceFacts] = []
+    unreadable = 0
+    for trace in traces:
+        try:
+            found.append(trace_facts(trace))
+        except Exception:
+            unreadable += 1
+    return FactWindow.of(found), unreadable
+
+
+def _notes(excluded: int, unreadable: int, dropped: int) -> tuple[str, ...]:
+    notes = []
+    if excluded > unreadable:
+        notes.append(f"{plural(excluded - unreadable, 'trace')} had not completed when the window was read.")
+    if unreadable:
+        notes.append(
+            f"{plural(unreadable, 'trace')} could not be read and {'was' if unreadable == 1 else 'were'} left out."
+        )
+    if dropped:
+        notes.append(f"{plural(dropped, 'span')} of this window had been dropped by retention before it was read.")
+    return tuple(notes)
+
+
+def _cited(report: Report, spans: _Spans) -> bytes:
+    """The spans that the report quotes from."""
+    refs = {(item.trace_id, item.span_id) for finding in report.findings for item in finding.evidence}
+    return encode_cited(spans.known[ref] for ref in sorted(refs))
+
+
+def encode_cited(spans: Iterable[StoredSpan]) -> bytes:
+    """Encoded TracesData with these spans as they came in, each under its resource and scope.
+
+    Envelopes are the bytes that arrived; where those are not known, they are made from what was parsed.
+    """
+    return join(
+        Piece(
+            stored.resource_raw or ResourceSpans(resource=stored.resource).SerializeToString(),
+            stored.scope_raw or ScopeSpans(scope=stored.scope).SerializeToString(),
+            stored.raw,
+        )
+        for stored in spans
+    )

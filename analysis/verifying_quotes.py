@@ -1,0 +1,99 @@
+"""The part of verification that goes back to the bytes of the cited spans."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from analysis.evidence import ReadSpan, field_hash
+from analysis.extraction import trace_facts
+from analysis.facts import FactWindow, SpanFact
+from analysis.fields import field_text
+from domain.report import Evidence, Report
+from domain.spans import SpanStatus, StoredSpan, StoredTrace, TraceSummary
+
+_FROM_THE_TRACE = (
+    "parent_id",
+    "scope_id",
+    "issuer_id",
+    "agent",
+    "leaf_error",
+    "leaf_llm",
+    "arguments_problem",
+    "requested",
+    "plan_tools",
+    "parent_missing",
+    "answered_calls",
+)
+"""Facts that other spans of the trace have a part in; one span's bytes cannot tell them."""
+
+
+def quote_lines(report: Report, read_span: ReadSpan) -> Iterator[str]:
+    """A line for each quote that is not where the report says it is."""
+    for at, finding in enumerate(report.findings):
+        for place, item in enumerate(finding.evidence):
+            path = f"findings[{at}].evidence[{place}]"
+            stored = read_span(item.trace_id, item.span_id)
+            if stored is None:
+                yield f"{path}.span_id: span {item.span_id} of trace {item.trace_id} is not in the evidence"
+            else:
+                yield from _quote_lines(path, item, stored)
+
+
+def _quote_lines(path: str, item: Evidence, stored: StoredSpan) -> Iterator[str]:
+    text = field_text(stored, item.field)
+    if text is None:
+        yield f"{path}.field: the span has no field {item.field!r}"
+        return
+    if not item.quote or item.quote not in text:
+        yield f"{path}.quote: not found in {item.field} of span {item.span_id}"
+    if (found := field_hash(text)) != item.sha256:
+        yield f"{path}.sha256: expected {found}, found {item.sha256}"
+
+
+def span_lines(report: Report, facts: FactWindow, read_span: ReadSpan) -> Iterator[str]:
+    """A line for each cited span whose frozen facts do not follow from its bytes."""
+    cited = {(item.trace_id, item.span_id) for finding in report.findings for item in finding.evidence}
+    for trace_id, span_id in sorted(cited):
+        stored = read_span(trace_id, span_id)
+        frozen = facts.by_ref.get((trace_id, span_id))
+        if stored is None:
+            continue
+        if frozen is None:
+            yield f"facts[{trace_id}/{span_id}]: missing, though the span is cited"
+            continue
+        yield from _fact_lines(f"facts[{trace_id}/{span_id}]", frozen, stored)
+
+
+def _fact_lines(path: str, frozen: SpanFact, stored: StoredSpan) -> Iterator[str]:
+    derived = _derive(stored)
+    comparable = replace(derived, **{name: getattr(frozen, name) for name in _FROM_THE_TRACE})
+    if comparable != frozen:
+        for name in SpanFact.__dataclass_fields__:
+            told, found = getattr(comparable, name), getattr(frozen, name)
+            if told != found:
+                yield f"{path}.{name}: expected {told!r} (from the span's bytes), found {found!r}"
+
+
+def _derive(stored: StoredSpan) -> SpanFact:
+    """The facts of one span from its bytes alone."""
+    summary = TraceSummary(
+        trace_id=stored.trace_id,
+        source_trace_id=stored.trace_id,
+        agent_uuid="",
+        agent_name="",
+        service="",
+        root_name="",
+        session=None,
+        start_ns=0,
+        end_ns=0,
+        span_count=1,
+        llm_spans=0,
+        tool_spans=0,
+        error_spans=0,
+        leaf_errors=0,
+        input_tokens=0,
+        output_tokens=0,
+        status=SpanStatus.UNSET,
+        has_root=False,
+        complete=True,
+    )
+    return trace_facts(StoredTrace(summary, (stored,))).spans[0]
