@@ -1,0 +1,1 @@
+"""What exporters share: talking to other people's servers, and what their answers mean."""

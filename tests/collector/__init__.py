@@ -1,0 +1,1 @@
+"""Both edges of the sidecar, over real sockets."""
