@@ -157,6 +157,9 @@ class ControlStore(Protocol):
     def recover_runs(self) -> list[Run]:
         """At start: runs left `starting` or `running` by a crash go back to `queued`; cancelled ones end."""
 
+    def requeue_run(self, run_id: str, attempt: int, error: str | None = None) -> bool:
+        """An attempt that died goes back to the queue, or ends if cancellation was asked for; False as `end_run`."""
+
     def mark_running(self, run_id: str, attempt: int) -> bool:
         """`starting` → `running`; False when this attempt is no longer the current one."""
 
@@ -198,6 +201,12 @@ class ControlStore(Protocol):
 
     def evidence(self, run_id: str) -> bytes | None:
         """The evidence database of a run as a SQLite file's bytes."""
+
+    def forget_runs(self, *, keep: int, before: datetime) -> int:
+        """Take ended runs with all that hangs on them: those that ended before a time, and all but `keep` an agent.
+
+        Never an agent's last report, nor what is still to be delivered. Returns how many, a bounded number at once.
+        """
 
     def create_schedule(
         self,

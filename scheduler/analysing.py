@@ -1,0 +1,88 @@
+"""From a selection of the window to a report, its Markdown and its evidence: one path for runs and for files.
+
+The child process and the offline command line call the same function, so both make the same report. Nothing
+that serves imports this module: it brings the analysis with it.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from analysis.reporting import build_report
+from domain.report import AgentRef, Report, TimeWindow
+from domain.spans import StoredTrace
+from rendering.markdown import render
+from store.base import EvidenceBundle, Selection, WindowReader
+
+Progress = Callable[[int, int], None]
+"""Told after each trace: how many have been read, and of how many."""
+
+
+@dataclass(frozen=True)
+class Produced:
+    """What a run leaves: the report, the report as Markdown, and what it rests on."""
+
+    report: Report
+    markdown: str
+    evidence: EvidenceBundle
+
+
+def produce_report(
+    reader: WindowReader,
+    selection: Selection,
+    *,
+    agent: AgentRef,
+    run_id: str,
+    window: TimeWindow,
+    now: datetime,
+    previous: Report | None,
+    detector_settings: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Produced:
+    """Analyse the complete traces of a selection; ConfigError when a detector's settings are wrong.
+
+    `agent` without uuid stands for several agents. The report's id follows from the run's, so that a run that
+    is taken again makes the same report.
+    """
+    selected = reader.select(selection)
+    built = build_report(
+        _counted(reader.read(selected.keys), len(selected.keys), progress),
+        agent=agent,
+        run_id=run_id,
+        report_id=report_id_of(run_id),
+        window=window,
+        generated_at=now,
+        previous=previous,
+        excluded_traces=selected.settling + selected.open,
+        dropped_spans=selected.dropped_spans,
+        read_span=reader.span,
+        detectors=detector_settings,
+        clock=clock,
+    )
+    meta = {
+        **built.meta,
+        "run_id": run_id,
+        "report_id": built.report.report_id,
+        "agent_uuid": agent.uuid,
+        "window_start": window.start.astimezone(UTC).isoformat(),
+        "window_end": window.end.astimezone(UTC).isoformat(),
+        "generated_at": now.astimezone(UTC).isoformat(),
+    }
+    evidence = EvidenceBundle(columns=built.columns, rows=built.rows, cited=built.cited, meta=meta)
+    return Produced(built.report, render(built.report), evidence)
+
+
+def report_id_of(run_id: str) -> str:
+    """The id of the one report of a run."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"halo:report:{run_id}"))
+
+
+def _counted(traces: Iterable[StoredTrace], total: int, progress: Progress | None) -> Iterator[StoredTrace]:
+    for read, trace in enumerate(traces, 1):
+        yield trace
+        if progress is not None:
+            progress(read, total)

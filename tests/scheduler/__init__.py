@@ -1,0 +1,1 @@
+"""When to look, and what becomes of a run."""
