@@ -1,0 +1,125 @@
+"""Trace files into a temporary window, and the window into a report: the path of a run, without a server."""
+
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from domain.component import load_component
+from domain.errors import PermanentError
+from domain.report import AgentRef, Report, TimeWindow
+from domain.spans import TraceSummary
+from rendering.escaping import one_line
+from scheduler.analysing import produce_report
+from store.base import EvidenceBundle, Selection, TraceFilter, WindowReader
+from store.evidence import write_evidence
+from store.loading import LoadReport, read_trace_files
+
+BAD_LINES_SHOWN = 5
+TELL_EVERY_S = 2.0
+PAGE_TRACES = 1_000
+WHOEVER = AgentRef(uuid="", name="trace files", service="")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_END_OF_TIME_NS = 2**63 - 1
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class AnalysedFiles:
+    """A report on files, as Markdown too, and what it rests on."""
+
+    report: Report
+    markdown: str
+    evidence: EvidenceBundle
+
+    def write(self, path: Path) -> None:
+        """Write Markdown or, by suffix, JSON with the evidence database beside it; PermanentError when that fails."""
+        try:
+            if path.suffix == ".md":
+                path.write_text(self.markdown, encoding="utf-8", errors="replace")
+                return
+            evidence = path.with_name(f"{path.stem}.evidence.db")
+            evidence.write_bytes(write_evidence(self.evidence))
+            path.write_text(self.report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise PermanentError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def analyse_files(paths: Sequence[Path], *, tell: Tell, clock: Callable[[], float] = time.monotonic) -> AnalysedFiles:
+    """The report on some files; progress and unusable lines are told. PermanentError when nothing is left of them."""
+    loaded = LoadReport()
+    backend = load_component("store.backends", "sqlite")
+    with tempfile.TemporaryDirectory(prefix="halo-") as directory:
+        requests = _counted(read_trace_files(paths, loaded), loaded, tell, clock)
+        with backend.load_window(requests, Path(directory)) as reader:
+            _tell_bad_lines(loaded, tell)
+            return _analysed(reader, loaded, tell, clock)
+
+
+def _analysed(reader: WindowReader, loaded: LoadReport, tell: Tell, clock: Callable[[], float]) -> AnalysedFiles:
+    told_at = clock()
+
+    def progress(read: int, total: int) -> None:
+        nonlocal told_at
+        if clock() - told_at >= TELL_EVERY_S:
+            told_at = clock()
+            tell(f"{read:,} of {total:,} traces analysed")
+
+    tell(f"{loaded.spans:,} spans loaded; analysing")
+    produced = produce_report(
+        reader,
+        Selection(0, _END_OF_TIME_NS),
+        agent=WHOEVER,
+        run_id=str(uuid.uuid4()),
+        window=_window(reader),
+        now=datetime.now(UTC),
+        previous=None,
+        progress=progress,
+    )
+    return AnalysedFiles(produced.report, produced.markdown, produced.evidence)
+
+
+def _window(reader: WindowReader) -> TimeWindow:
+    """From the first start to just after the last end; half-open, so that it holds every trace."""
+    spans_of_time = [(trace.start_ns, max(trace.end_ns, trace.start_ns)) for trace in _summaries(reader)]
+    if not spans_of_time:
+        raise PermanentError("no complete trace in these files")
+    start, end = min(first for first, _ in spans_of_time), max(last for _, last in spans_of_time)
+    return TimeWindow(start=_time(start), end=_time(end) + timedelta(microseconds=1))
+
+
+def _summaries(reader: WindowReader) -> Iterator[TraceSummary]:
+    offset = 0
+    while page := reader.list_traces(TraceFilter(limit=PAGE_TRACES, offset=offset, sort="start")):
+        yield from page
+        offset += len(page)
+
+
+def _time(nanoseconds: int) -> datetime:
+    try:
+        return _EPOCH + timedelta(microseconds=nanoseconds // 1_000)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
+
+
+def _counted(requests: Iterable[bytes], loaded: LoadReport, tell: Tell, clock: Callable[[], float]) -> Iterator[bytes]:
+    told_at = clock()
+    for request in requests:
+        yield request
+        if clock() - told_at >= TELL_EVERY_S:
+            told_at = clock()
+            tell(f"{loaded.spans:,} spans read")
+
+
+def _tell_bad_lines(loaded: LoadReport, tell: Tell) -> None:
+    if not loaded.bad_lines:
+        return
+    tell(f"{loaded.bad_lines:,} of {loaded.lines:,} lines cannot be used and were left out:")
+    for bad in loaded.bad[:BAD_LINES_SHOWN]:
+        tell(f"  {one_line(str(bad))}")
+    if loaded.bad_lines > BAD_LINES_SHOWN:
+        tell(f"  … and {loaded.bad_lines - BAD_LINES_SHOWN:,} more")

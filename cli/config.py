@@ -1,0 +1,207 @@
+"""halo.yaml as one value for each room; every mistake at once, each as `path: what; fix`.
+
+Nobody passes the whole around: the composition root hands each room its own part.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field, field_validator
+
+from api.health import Config as HealthConfig
+from api.server import Config as ApiConfig
+from cli.layers import Settings, read_layers
+from collector.delivery import DeliveryConfig
+from collector.pipeline import EXPORTERS, RECEIVERS, Configured, configure
+from domain.component import ComponentConfig, load_component
+from domain.errors import ConfigError
+from domain.settings import read_settings
+from scheduler.scheduler import Config as SchedulerConfig
+
+BACKENDS = "store.backends"
+DEFAULT_BACKEND = "sqlite"
+DEFAULTS: Mapping[str, Settings] = {
+    "receivers": {"otlp": {"protocols": {"grpc": {}, "http": {}}}},
+    "exporters": {"file": {}},
+}
+SECTIONS = ("receivers", "store", "scheduler", "analysis", "exporters", "delivery", "api", "health", "logging")
+_LATER = {
+    "service": "HALO has one pipeline and needs no service section; remove it, and send spans on with `forwarders` "
+    "(in a later version)",
+    "forwarders": "this version does not forward spans yet; remove it",
+    "processors": "this version has no processors yet; remove it",
+    "connectors": "HALO has one pipeline and no connectors; remove it",
+    "extensions": "HALO has no extensions; health checks are under `health`, remove it",
+}
+_COLLECTOR_ONLY = frozenset(("sending_queue", "retry_on_failure", "tls", "compression", "auth", "balancer_name"))
+Part = TypeVar("Part")
+
+
+class LoggingConfig(ComponentConfig):
+    """The `logging` part of halo.yaml."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is logged.")
+    format: Literal["console", "json"] = Field(default="console", description="For people, or one JSON object a line.")
+
+
+class AnalysisConfig(ComponentConfig):
+    """The `analysis` part of halo.yaml."""
+
+    detectors: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="Settings of detectors by type; those not named use their defaults."
+    )
+
+    @field_validator("detectors", mode="before")
+    @classmethod
+    def _null_means_defaults(cls, raw: Any) -> Any:
+        return {name: {} if value is None else value for name, value in raw.items()} if isinstance(raw, dict) else raw
+
+
+_MODELS: Mapping[str, type[ComponentConfig]] = {
+    "delivery": DeliveryConfig,
+    "scheduler": SchedulerConfig,
+    "analysis": AnalysisConfig,
+    "logging": LoggingConfig,
+    "api": ApiConfig,
+    "health": HealthConfig,
+}
+
+
+@dataclass(frozen=True)
+class HaloConfig:
+    """What each room is given."""
+
+    store: Configured
+    data_dir: Path
+    receivers: list[Configured]
+    exporters: list[Configured]
+    delivery: DeliveryConfig
+    scheduler: SchedulerConfig
+    analysis: AnalysisConfig
+    api: ApiConfig
+    health: HealthConfig
+    logging: LoggingConfig
+
+
+def load_config(
+    files: Sequence[Path] = (),
+    overrides: Sequence[str] = (),
+    data_dir: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> HaloConfig:
+    """The configuration of files, `--set` and the environment; ConfigError with all problems."""
+    raw = read_layers(files, overrides, environment, DEFAULTS)
+    problems = _section_problems(raw)
+    store = _collected(problems, lambda: _store(raw.get("store"), data_dir, environment))
+    components = _collected(problems, lambda: _components(raw))
+    sections: dict[str, Any] = {
+        name: _collected(problems, partial(read_settings, model, name, raw.get(name)))
+        for name, model in _MODELS.items()
+    }
+    if problems or store is None or components is None:
+        raise ConfigError(problems)
+    return HaloConfig(
+        store=store,
+        data_dir=store.config.model_dump()["directory"],
+        receivers=components[RECEIVERS],
+        exporters=components[EXPORTERS],
+        **sections,
+    )
+
+
+def _collected(problems: list[str], read: Callable[[], Part]) -> Part | None:
+    """What `read` returns; its problems join the others and None stands for its part."""
+    try:
+        return read()
+    except ConfigError as error:
+        problems += error.problems
+        return None
+
+
+def _section_problems(raw: Settings) -> list[str]:
+    problems = []
+    for name in raw:
+        if name in SECTIONS:
+            continue
+        near = get_close_matches(str(name), SECTIONS, n=1)
+        said = _LATER.get(name) or (
+            f"unknown section; did you mean {near[0]}?"
+            if near
+            else f"unknown section; use one of: {', '.join(SECTIONS)}"
+        )
+        problems.append(f"{name}: {said}")
+    return problems
+
+
+def _store(raw: Any, data_dir: Path | None, environment: Mapping[str, str]) -> Configured:
+    """The store backend; the data directory of the command line wins, then that of the environment."""
+    if raw is not None and not isinstance(raw, dict):
+        raise ConfigError("store: must be a mapping; write e.g. store: {directory: ./halo-data}")
+    settings = dict(raw or {})
+    backend = str(settings.pop("backend", None) or DEFAULT_BACKEND)
+    directory = data_dir or environment.get("HALO_DATA_DIR")
+    if directory:
+        settings["directory"] = str(directory)
+    try:
+        module = load_component(BACKENDS, backend)
+    except ConfigError as error:
+        raise ConfigError([f"store.backend: {problem.partition(': ')[2]}" for problem in error.problems]) from error
+    return Configured(backend, module, read_settings(module.Config, "store", settings))
+
+
+def _components(raw: Settings) -> dict[str, list[Configured]]:
+    problems = []
+    kinds: dict[str, Mapping[str, object]] = {}
+    for kind in (RECEIVERS, EXPORTERS):
+        name = kind.rpartition(".")[2]
+        found = raw.get(name)
+        if found is not None and not isinstance(found, dict):
+            problems.append(
+                f"{name}: must be a mapping of components; write e.g. {name}: {{{next(iter(DEFAULTS[name]))}: }}"
+            )
+            continue
+        kinds[kind] = found or {}
+    try:
+        configured = configure(kinds)
+    except ConfigError as error:
+        problems += [_collector_hint(problem) for problem in error.problems]
+    if problems:
+        raise ConfigError(problems)
+    return configured
+
+
+def _collector_hint(problem: str) -> str:
+    """A Collector's trace exporter under `exporters` is told what exporters are here."""
+    place, _, said = problem.partition(": ")
+    component = place.removeprefix("exporters.")
+    setting = component.rpartition(".")[2]
+    if place.startswith("exporters.") and (said.startswith("unknown type") or setting in _COLLECTOR_ONLY):
+        return f"{problem}; exporters carry reports, and spans are sent on by `forwarders` (in a later version)"
+    return problem
+
+
+def shown_config(config: HaloConfig) -> Settings:
+    """The configuration as halo.yaml would say it in full, secrets as stars."""
+
+    def shown(section: ComponentConfig) -> Any:
+        return section.model_dump(mode="json")
+
+    def components(configured: Sequence[Configured]) -> Settings:
+        return {each.id: shown(each.config) for each in configured}
+
+    return {
+        "receivers": components(config.receivers),
+        "store": {"backend": config.store.id, **shown(config.store.config)},
+        "scheduler": shown(config.scheduler),
+        "analysis": shown(config.analysis),
+        "exporters": components(config.exporters),
+        "delivery": shown(config.delivery),
+        "api": shown(config.api),
+        "health": shown(config.health),
+        "logging": shown(config.logging),
+    }

@@ -1,0 +1,51 @@
+"""Numbers as people read them; every figure is written by these functions, so all renderings agree."""
+
+from datetime import UTC, datetime
+
+from domain.report import Counts, Waste
+
+
+def count(number: int, noun: str) -> str:
+    """`1 call`, `1,204 calls`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def percent(rate: float) -> str:
+    """A fraction of one as a percentage; one decimal where whole percents would hide the difference."""
+    value = rate * 100
+    return f"{value:.1f} %" if 0 < value < 10 or 99 < value < 100 else f"{value:.0f} %"
+
+
+def interval(counts: Counts) -> str:
+    """The 95 % interval of the rate."""
+    return f"95 % interval {percent(counts.ci_low)} to {percent(counts.ci_high)}"
+
+
+def rate(counts: Counts) -> str:
+    """`63 of 64 (98 %; 95 % interval 92 % to 99.7 %)`."""
+    return f"{counts.affected_spans:,} of {counts.opportunities:,} ({percent(counts.rate)}; {interval(counts)})"
+
+
+def duration(seconds: float) -> str:
+    """Seconds below two minutes, then minutes, then hours."""
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:,.1f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
+
+
+def minutes(seconds: float) -> str:
+    """Minutes, seconds below one."""
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:,.1f} minutes"
+
+
+def waste(cost: Waste) -> str:
+    """What affected work cost: an upper bound, since some of it may have been needed anyway."""
+    parts = [count(cost.tokens, "token")] if cost.tokens else []
+    if cost.seconds:
+        parts.append(minutes(cost.seconds))
+    return f"at most {' and '.join(parts)}" if parts else "nothing that was recorded"
+
+
+def moment(time: datetime) -> str:
+    """A time in UTC to the second."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

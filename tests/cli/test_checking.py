@@ -1,0 +1,49 @@
+"""`halo validate`, `halo print-config`, `halo components`."""
+
+import json
+from pathlib import Path
+
+import yaml
+
+from tests.cli.running import Halo
+
+HALO = Halo("http://127.0.0.1:9")
+
+
+def test_a_valid_configuration_is_said_to_be_so(tmp_path: Path) -> None:
+    """A silent check leaves a doubt."""
+    assert HALO.told("validate") == "The configuration is valid; data would go to halo-data.\n"
+    assert HALO.json("validate", "--data-dir", tmp_path) == {"valid": True, "data_dir": str(tmp_path)}
+
+
+def test_validate_checks_the_detectors_too(tmp_path: Path) -> None:
+    """Here nothing is served, so the analysis may be loaded."""
+    result = HALO("validate", "--set", "analysis.detectors.unusable_tool.floor=2", "--set", "api.endpoint=nowhere")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: api.endpoint: 'nowhere' is no endpoint; write host:port")
+    result = HALO("validate", "--set", "analysis.detectors.unusable_tool.floor=2")
+    assert result.stderr.startswith("Error: analysis.detectors.unusable_tool.floor: ")
+
+
+def test_what_is_printed_can_be_read_back_and_hides_secrets(tmp_path: Path) -> None:
+    """Printed configurations end up in tickets."""
+    overrides = ["--set", "api.token=s3cret", "--set", "store.retention.max_age=7d"]
+    printed = HALO.told("print-config", *overrides)
+    path = tmp_path / "halo.yaml"
+    path.write_text(printed)
+
+    assert "s3cret" not in printed
+    assert yaml.safe_load(printed)["store"]["retention"]["max_age"] == "7d"
+    assert yaml.safe_load(HALO.told("print-config", "--config", path)) == yaml.safe_load(printed)
+    assert HALO.json("print-config", *overrides) == yaml.safe_load(printed)
+
+
+def test_components_are_listed_with_what_they_are_for() -> None:
+    """The names are what halo.yaml accepts."""
+    found = HALO.json("components")
+
+    assert set(found) == {"receivers", "exporters", "detectors", "stores"}
+    assert {"file", "otlp", "webhook"} <= set(found["exporters"])
+    assert all(len(summary) > 20 for kind in found.values() for summary in kind.values())
+    assert json.loads(json.dumps(found)) == found
+    assert "unusable_tool" in HALO.told("components")

@@ -1,0 +1,1 @@
+"""Reports rendered for people, coding agents, Slack and tracing backends."""
