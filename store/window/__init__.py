@@ -1,0 +1,1 @@
+"""The window: window.db, where spans live until retention takes them."""

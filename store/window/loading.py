@@ -1,0 +1,82 @@
+"""A window made of files: the same tables and the same reader, without a server, a clock or an event loop.
+
+Everything is complete the moment it is loaded, and nothing has to survive a crash, since the files are still there.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from domain.otlp import ExportTraceServiceRequest
+from store.window.connecting import WINDOW_NAME, connect_reader
+from store.window.containers import Codec
+from store.window.ingest import Ingest
+from store.window.merging import Completeness, fold, next_to_fold
+from store.window.opening import open_window
+from store.window.packing import place
+from store.window.planning import plan
+from store.window.reader import SqliteReader
+from store.window.rolling import apply_rebuilt, rebuild_due
+from store.window.schema import MAX_INT
+from store.window.transactions import transaction
+
+_COMPLETE = Completeness(0, 0)
+_NOW_NS = MAX_INT // 2
+
+
+def save_completeness(connection: sqlite3.Connection, completeness: Completeness) -> None:
+    """Tell readers, in whatever process, when a trace counts as complete."""
+    with transaction(connection):
+        connection.executemany(
+            "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
+            [("quiet_ns", completeness.quiet_ns), ("idle_ns", completeness.idle_ns)],
+        )
+
+
+def load(
+    requests: Iterable[bytes], directory: Path, *, max_file_bytes: int, fold_bytes: int, frame_bytes: int
+) -> SqliteReader:
+    """Encoded trace requests as a complete window in `directory`, which is made if need be.
+
+    More than `fold_bytes` are folded by trace, so that reading a trace does not open many batches.
+    PermanentError when a request is no trace request; RetryableError when the disk is full.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    connection = open_window(directory, max_file_bytes=max_file_bytes)
+    try:
+        connection.execute("PRAGMA synchronous=OFF")
+        save_completeness(connection, _COMPLETE)
+        loaded = _append_all(connection, requests)
+        reading = connect_reader(directory / WINDOW_NAME)
+        try:
+            _finish(connection, reading, step_bytes=fold_bytes if loaded > fold_bytes else 0, frame_bytes=frame_bytes)
+        finally:
+            reading.close()
+    finally:
+        connection.close()
+    return SqliteReader(directory, lambda: _NOW_NS)
+
+
+def _append_all(connection: sqlite3.Connection, requests: Iterable[bytes]) -> int:
+    """How many bytes were appended."""
+    ingest = Ingest(connection, Codec())
+    size_bytes = 0
+    for request in requests:
+        planned = plan(request, ExportTraceServiceRequest.FromString(request))
+        with transaction(connection):
+            ingest.append([planned], _NOW_NS)
+        ingest.dictionary.committed()
+        size_bytes += len(request)
+    return size_bytes
+
+
+def _finish(writing: sqlite3.Connection, reading: sqlite3.Connection, *, step_bytes: int, frame_bytes: int) -> None:
+    while rebuilt := rebuild_due(reading, _NOW_NS, force=True):
+        with transaction(writing):
+            apply_rebuilt(writing, rebuilt)
+    codec = Codec()
+    while step_bytes and (chosen := next_to_fold(reading, _COMPLETE.cuts(_NOW_NS), step_bytes)):
+        frames, _ = fold(reading, codec, chosen, frame_bytes=frame_bytes, step_bytes=step_bytes)
+        for frame in frames:
+            with transaction(writing):
+                place(writing, frame)

@@ -1,0 +1,240 @@
+"""The upkeep of a window, on one background thread: roll up, evict, fold, compact, tidy, measure.
+
+Every step is bounded and lets arrivals go first: the thinking happens on a reading connection, each change is
+one short transaction of the writer, and while spans arrive a step is followed by a pause a few times as long.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import structlog
+
+from domain.errors import RetryableError
+from store.base import Selection
+from store.window.connecting import WINDOW_NAME
+from store.window.containers import Codec
+from store.window.eviction import forget_dropped
+from store.window.merging import Completeness, compact, fold, next_to_compact, next_to_fold
+from store.window.opening import is_corruption
+from store.window.packing import Frame, Subject, place
+from store.window.pool import Pool
+from store.window.retention import Limits, Retention, refresh_oldest
+from store.window.rolling import apply_rebuilt, rebuild_due
+from store.window.room import evict_batch, needs_room, used_share
+from store.window.tidying import Tidying
+from store.window.unused import collect_unused
+from store.window.writer import Writer
+from telemetry.metrics import HOT_BYTES, MERGED_SPANS, WINDOW_BYTES, WINDOW_SPANS
+
+_LOG = structlog.get_logger()
+_T = TypeVar("_T")
+_TICK_S = 0.5
+_IDLE_S = 2.0
+_PAUSE_FACTOR = 4.0
+_UNUSED_AFTER_SPANS = 100_000
+
+
+class Upkeep(NamedTuple):
+    """What upkeep aims at."""
+
+    completeness: Completeness
+    limits: Limits
+    frame_bytes: int
+    step_bytes: int
+    interval_s: float
+    max_file_bytes: int
+
+
+class Maintenance:
+    """Runs by itself between `start` and `stop`, or pass by pass with `run_pass`."""
+
+    def __init__(
+        self,
+        directory: Path,
+        writer: Writer,
+        upkeep: Upkeep,
+        *,
+        now_ns: Callable[[], int],
+        protected: Callable[[], Sequence[Selection]],
+    ) -> None:
+        self._writer = writer
+        self._upkeep = upkeep
+        self._now_ns = now_ns
+        self._read_protected = protected
+        self.protected: Sequence[Selection] = ()
+        self._pool = Pool(directory / WINDOW_NAME)
+        self._tidying = Tidying(directory, writer, upkeep.max_file_bytes)
+        self._codec = Codec()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="halo-window-upkeep", daemon=True)
+        self._folded_at_s = -upkeep.interval_s
+        self._evicted_spans = 0
+
+    def start(self) -> None:
+        """Begin the background passes."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the step under way."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        with self._lock:
+            self._pool.close()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_TICK_S):
+            try:
+                self.run_pass()
+            except Exception as error:
+                if not self._stopping.is_set():
+                    _LOG.warning("upkeep_failed", error=str(error))
+
+    def run_pass(self, *, force: bool = False) -> None:
+        """One pass; with `force` nothing that could be done now is put off."""
+        try:
+            with self._lock, self._pool.connection() as (_, connection):
+                self._pass(connection, force)
+        except RetryableError as error:
+            self._report_damage(error.__cause__)
+            raise
+
+    def _pass(self, connection: sqlite3.Connection, force: bool) -> None:
+        self._roll_up(connection, force)
+        now_s = time.monotonic()
+        if force or now_s - self._folded_at_s >= self._upkeep.interval_s:
+            self._folded_at_s = now_s
+            self._evict(connection, force)
+            self._fold(connection, force)
+            self._compact(connection, force)
+            self._collect_unused(connection, force)
+        self._tidy(connection, force)
+        self._measure(connection)
+
+    def _report_damage(self, cause: BaseException | None) -> None:
+        """Have the writer move a damaged file aside: it is the one to open a new one."""
+
+        def fail(_: sqlite3.Connection) -> None:
+            assert cause is not None
+            raise cause
+
+        if cause is not None and is_corruption(cause):
+            with suppress(sqlite3.Error):
+                self._writer.call(fail, transactional=False)
+
+    def _roll_up(self, connection: sqlite3.Connection, force: bool) -> None:
+        while not self._stopping.is_set():
+            began = time.thread_time()
+            rebuilt = rebuild_due(connection, self._now_ns(), force=force)
+            if not rebuilt:
+                return
+            self._writer.call(lambda writing, rebuilt=rebuilt: apply_rebuilt(writing, rebuilt))  # type: ignore[misc]
+            self._yield(began, force)
+
+    def _evict(self, connection: sqlite3.Connection, force: bool) -> None:
+        now_ns = self._now_ns()
+        self.protected = self._read_protected()
+        retention = Retention(connection, self._upkeep.limits, self.protected)
+        making_room = False
+        while not self._stopping.is_set():
+            began = time.thread_time()
+            batch = retention.next_batch(now_ns)
+            if not batch.keys:
+                making_room = needs_room(self._read_share(), already_evicting=making_room)
+                batch = retention.oldest() if making_room else batch
+            if not batch.keys:
+                break
+            _LOG.debug("eviction_started", reason=batch.reason, traces=batch.keys[:10])
+            spans = self._writer.call(lambda writing, batch=batch: evict_batch(writing, batch))  # type: ignore[misc]
+            _LOG.debug("eviction_committed", reason=batch.reason, spans=spans)
+            if not spans:
+                break
+            self._evicted_spans += spans
+            self._yield(began, force)
+        cutoff_ns = now_ns - self._upkeep.limits.max_age_ns
+        if connection.execute(
+            "SELECT 1 FROM containers WHERE agent NOT NULL AND oldest_ns < ?", (cutoff_ns,)
+        ).fetchone():
+            self._writer.call(lambda writing: refresh_oldest(writing, cutoff_ns))
+
+    def _read_share(self) -> float:
+        return self._writer.call(used_share, transactional=False)
+
+    def _fold(self, connection: sqlite3.Connection, force: bool) -> None:
+        upkeep = self._upkeep
+        while not self._stopping.is_set():
+            began = time.thread_time()
+            cuts = upkeep.completeness.cuts(self._now_ns())
+            chosen = next_to_fold(connection, cuts, upkeep.step_bytes)
+            if not chosen:
+                return
+            _LOG.debug("merge_started", traces=[subject.key for _, subject in chosen[:10]])
+            frames, settled = fold(
+                connection, self._codec, chosen, frame_bytes=upkeep.frame_bytes, step_bytes=upkeep.step_bytes
+            )
+            self._settle(settled)
+            MERGED_SPANS.inc(sum(self._place(frame) for frame in frames))
+            self._yield(began, force)
+            self._roll_up(connection, force)
+
+    def _settle(self, subjects: Sequence[Subject]) -> None:
+        rows = [(subject.key, subject.revision) for subject in subjects]
+        if rows:
+            update = "UPDATE traces SET hot = 0 WHERE id = ? AND revision = ?"
+            self._writer.call(lambda writing: writing.executemany(update, rows).rowcount)
+
+    def _place(self, frame: Frame) -> int:
+        moved = self._writer.call(lambda writing: place(writing, frame))
+        _LOG.debug("merge_committed", agent=frame.agent, traces=[t.key for t in frame.traces[:10]], spans=moved)
+        return moved
+
+    def _compact(self, connection: sqlite3.Connection, force: bool) -> None:
+        upkeep = self._upkeep
+        while not self._stopping.is_set():
+            began = time.thread_time()
+            containers = next_to_compact(
+                connection,
+                self._now_ns(),
+                frame_bytes=upkeep.frame_bytes,
+                step_bytes=upkeep.step_bytes,
+                force=force,
+            )
+            if not containers:
+                return
+            _LOG.debug("merge_started", containers=containers[:10])
+            frames = compact(connection, self._codec, containers, upkeep.frame_bytes)
+            if not sum(self._place(frame) for frame in frames):
+                return
+            self._yield(began, force)
+
+    def _collect_unused(self, connection: sqlite3.Connection, force: bool) -> None:
+        if self._evicted_spans >= (1 if force else _UNUSED_AFTER_SPANS):
+            self._evicted_spans = 0
+            collect_unused(connection, self._writer)
+            self._writer.call(lambda writing: forget_dropped(writing, self._now_ns()))
+
+    def _tidy(self, connection: sqlite3.Connection, force: bool) -> None:
+        if force or time.monotonic() - self._writer.last_commit_s >= _IDLE_S:
+            self._tidying.vacuum(connection)
+            self._tidying.truncate()
+        else:
+            self._tidying.checkpoint()
+
+    def _measure(self, connection: sqlite3.Connection) -> None:
+        hot_bytes = "SELECT coalesce(sum(stored_bytes), 0) FROM containers WHERE agent IS NULL"
+        HOT_BYTES.set(connection.execute(hot_bytes).fetchone()[0])
+        WINDOW_SPANS.set(connection.execute("SELECT coalesce(sum(spans), 0) FROM agents").fetchone()[0])
+        WINDOW_BYTES.set(self._tidying.stored_bytes)
+
+    def _yield(self, began: float, force: bool) -> None:
+        """Leave processor and disk to arrivals for a while, if there are any; `began` is this thread's own time."""
+        self._tidying.checkpoint()
+        busy = self._writer.waiting or time.monotonic() - self._writer.last_commit_s < _TICK_S
+        if busy and not force:
+            self._stopping.wait((time.thread_time() - began) * _PAUSE_FACTOR)

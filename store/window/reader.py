@@ -1,0 +1,167 @@
+"""The reading door of a window: short snapshots on pooled connections, parsing outside the writer's way.
+
+A long reader would keep the log from being cut, so nothing holds a snapshot between two traces.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from domain.errors import ConfigError, PermanentError
+from domain.spans import SPAN_ID_BYTES, TRACE_ID_BYTES, Agent, StoredSpan, StoredTrace, TraceSummary
+from store.base import Selected, Selection, TraceFilter
+from store.window.connecting import WINDOW_NAME
+from store.window.overview import Overview
+from store.window.pool import Pool
+from store.window.schema import NOBODY
+from store.window.selecting import list_traces, select
+from store.window.spans import Location, SpanSource
+from store.window.summaries import completeness_cuts, summaries
+
+_T = TypeVar("_T")
+_MIN_PREFIX_CHARS = 4
+_LOCATIONS = """
+SELECT s.container, s.ordinal, t.first_ns + s.arrived_ms * 1000000 FROM spans s JOIN traces t ON t.id = s.trace
+"""
+
+
+class SqliteReader:
+    """Implements `store.base.WindowReader`; thread-safe, and a context manager that closes its connections."""
+
+    def __init__(self, directory: Path, now_ns: Callable[[], int]) -> None:
+        self._pool = Pool(directory / WINDOW_NAME)
+        self._now_ns = now_ns
+        self._source = SpanSource()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close connections; calls under way finish."""
+        self._pool.close()
+
+    def agents(self, since_ns: int | None = None) -> list[Agent]:
+        """As `WindowReader.agents`."""
+        with self._pool.snapshot() as (_, connection):
+            found = Overview(connection).agents()
+        return [agent for agent in found if since_ns is None or agent.last_seen_ns >= since_ns]
+
+    def find_agent(self, uuid_prefix: str) -> Agent | None:
+        """As `WindowReader.find_agent`; also one whose traces retention has taken, with none left."""
+        prefix = uuid_prefix.lower()
+        with self._pool.snapshot() as (_, connection):
+            found = [agent for agent in Overview(connection).agents() if agent.uuid.startswith(prefix)]
+            if not found:
+                gone = "SELECT uuid, name, service, 0, 0, last_ns FROM agents WHERE id <> ? AND substr(uuid, 1, ?) = ?"
+                found = [Agent(*row) for row in connection.execute(gone, (NOBODY, len(prefix), prefix))]
+        return _the_only(found, f"agent {uuid_prefix!r}", [agent.uuid for agent in found])
+
+    def select(self, selection: Selection) -> Selected:
+        """As `WindowReader.select`."""
+        with self._pool.snapshot() as (_, connection):
+            return select(connection, selection, self._now_ns())
+
+    def read(self, keys: Sequence[int]) -> Iterator[StoredTrace]:
+        """As `WindowReader.read`."""
+        for key in keys:
+            with self._pool.snapshot() as (file, connection):
+                trace = self._trace(file, connection, key)
+            if trace is not None:
+                yield trace
+
+    def list_traces(self, wanted: TraceFilter) -> list[TraceSummary]:
+        """As `WindowReader.list_traces`; `since_ns` is compared with a trace's end."""
+        with self._pool.snapshot() as (_, connection):
+            return list_traces(connection, wanted, self._now_ns())
+
+    def trace(self, trace_id_prefix: str) -> StoredTrace | None:
+        """As `WindowReader.trace`."""
+        with self._pool.snapshot() as (file, connection):
+            found = _traces_called(connection, trace_id_prefix)
+            only = _the_only(found, f"trace {trace_id_prefix!r}", [trace_id for _, trace_id in found])
+            return None if only is None else self._trace(file, connection, only[0])
+
+    def span(self, trace_id: str, span_id: str) -> StoredSpan | None:
+        """As `WindowReader.span`."""
+        trace, span = _from_hex(trace_id, TRACE_ID_BYTES), _from_hex(span_id, SPAN_ID_BYTES)
+        if trace is None or span is None:
+            return None
+        number = int.from_bytes(span, "big", signed=True)
+        with self._pool.snapshot() as (file, connection):
+            rows = connection.execute(_LOCATIONS + "WHERE t.trace_id = ? AND s.span_id = ?", (trace, number))
+            found = self._source.fetch(file, connection, map(Location._make, rows.fetchall()))
+        return found[0] if found else None
+
+    def sums(self) -> Mapping[str, int]:
+        """As `WindowReader.sums`; `hot_bytes` are compressed."""
+        with self._pool.snapshot() as (_, connection):
+            totals = Overview(connection).sums()
+            hot_bytes, frames = connection.execute(
+                "SELECT coalesce(sum(stored_bytes) FILTER (WHERE agent IS NULL), 0),"
+                " count(*) FILTER (WHERE agent IS NOT NULL) FROM containers"
+            ).fetchone()
+        return {**totals, "hot_bytes": hot_bytes, "frames": frames}
+
+    def _trace(self, file: int, connection: sqlite3.Connection, key: int) -> StoredTrace | None:
+        cuts = completeness_cuts(connection, self._now_ns())
+        listed = next(summaries(connection, "WHERE t.id = :key", {"key": key}, cuts), None)
+        if listed is None:
+            return None
+        rows = connection.execute(_LOCATIONS + "WHERE s.trace = ?", (key,)).fetchall()
+        spans = self._source.fetch(file, connection, map(Location._make, rows))
+        spans.sort(key=lambda stored: (stored.span.start_time_unix_nano, stored.span.span_id))
+        return StoredTrace(listed.summary, tuple(spans))
+
+
+def _traces_called(connection: sqlite3.Connection, name: str) -> list[tuple[int, str]]:
+    """Traces by exact source id, else by a prefix of the OTLP id or source id; a few are enough to be several."""
+    exact = connection.execute(
+        "SELECT id, lower(hex(trace_id)) FROM traces WHERE source_id = ? LIMIT 3", (name,)
+    ).fetchall()
+    if exact:
+        return exact
+    if len(name) < _MIN_PREFIX_CHARS:
+        raise PermanentError(f"{name!r} is too short for a trace id; give at least {_MIN_PREFIX_CHARS} characters")
+    by_source = connection.execute(
+        "SELECT id, source_id FROM traces WHERE source_id >= ? AND source_id < ? LIMIT 3", (name, name + "\U0010ffff")
+    ).fetchall()
+    padded = (
+        name.lower() + "0" * (2 * TRACE_ID_BYTES - len(name)),
+        name.lower() + "f" * (2 * TRACE_ID_BYTES - len(name)),
+    )
+    low, high = (_from_hex(each, TRACE_ID_BYTES) for each in padded)
+    if low is None or high is None:
+        return by_source
+    by_id = connection.execute(
+        "SELECT id, lower(hex(trace_id)) FROM traces WHERE trace_id BETWEEN ? AND ? LIMIT 3", (low, high)
+    ).fetchall()
+    known = {key for key, _ in by_source}
+    return by_source + [found for found in by_id if found[0] not in known]
+
+
+def _from_hex(text: str, length: int) -> bytes | None:
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return value if len(value) == length and len(text) == 2 * length else None
+
+
+def _the_only(found: Sequence[_T], what: str, names: Sequence[str]) -> _T | None:
+    if len(found) > 1:
+        raise PermanentError(f"{what} is ambiguous: {', '.join(names[:3])}; give more characters")
+    return found[0] if found else None
+
+
+def open_reader(directory: Path, now_ns: Callable[[], int]) -> SqliteReader:
+    """The reading door of a directory, whoever writes it; ConfigError when there is no window."""
+    if not (directory / WINDOW_NAME).is_file():
+        raise ConfigError(f"store.directory: there is no {WINDOW_NAME} in {directory}; check --data-dir")
+    return SqliteReader(directory, now_ns)

@@ -1,0 +1,253 @@
+"""The one thread that writes window.db: groups what has arrived, commits it, then tells the senders.
+
+Arrivals go first. Between two commits of theirs, at most one piece of maintenance runs, so neither starves;
+pieces are short, because a sender may be waiting behind one. While a commit waits for the disk, the next
+group gathers by itself.
+"""
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import NamedTuple, TypeVar
+
+import structlog
+
+from domain.errors import RetryableError
+from domain.otlp import ExportTraceServiceRequest
+from store.base import Appended
+from store.window.containers import Codec
+from store.window.ingest import Ingest
+from store.window.opening import is_corruption, primary_code
+from store.window.planning import Plan, plan
+from store.window.transactions import RETRY_AFTER_S, transaction, translated
+from telemetry.metrics import COMMIT_SECONDS, COMMITS, STORED_SPANS
+
+_LOG = structlog.get_logger()
+_T = TypeVar("_T")
+_Result = Appended | BaseException
+
+
+class Limits(NamedTuple):
+    """How much one commit holds, and how much may wait for one."""
+
+    commit_bytes: int
+    commit_spans: int
+    queued_bytes: int
+
+
+class _Arrival(NamedTuple):
+    request: bytes
+    message: ExportTraceServiceRequest
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[Appended]"
+    queued_s: float  # time.perf_counter()
+
+
+class _Task(NamedTuple):
+    work: Callable[[sqlite3.Connection], object]
+    future: "Future[object]"
+
+
+class Writer:
+    """Owns the writing connection between `start` and `stop`.
+
+    `opened` opens it; it is asked again, with True, when the file proves corrupt and has to be moved aside.
+    `make_room` evicts when the file has reached its size limit, and says whether it could.
+    """
+
+    def __init__(
+        self,
+        opened: Callable[[bool], sqlite3.Connection],
+        *,
+        limits: Limits,
+        now_ns: Callable[[], int],
+        make_room: Callable[[sqlite3.Connection], bool],
+    ) -> None:
+        self._opened = opened
+        self._limits = limits
+        self._now_ns = now_ns
+        self._make_room = make_room
+        self._codec = Codec()
+        self._arrivals: deque[_Arrival] = deque()
+        self._tasks: deque[_Task] = deque()
+        self._wake = threading.Condition()
+        self._queued_bytes = 0
+        self._running = False
+        self._thread = threading.Thread(target=self._run, name="halo-window-writer", daemon=True)
+        self.last_commit_s = 0.0  # time.monotonic()
+
+    def start(self) -> None:
+        """Open the window and begin; raises what opening raises."""
+        self._open(damaged=False)
+        self._running = True
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Commit all that is queued, then close."""
+        with self._wake:
+            self._running = False
+            self._wake.notify()
+        self._thread.join()
+        self._connection.close()
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a commit."""
+        return len(self._arrivals)
+
+    async def append(self, request: bytes, message: ExportTraceServiceRequest) -> Appended:
+        """As `store.base.WindowWriter.append`."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Appended] = loop.create_future()
+        with self._wake:
+            if not self._running:
+                raise RetryableError("the store is not running", retry_after_s=RETRY_AFTER_S)
+            if self._queued_bytes and self._queued_bytes + len(request) > self._limits.queued_bytes:
+                raise RetryableError("too many bytes wait to be stored", retry_after_s=1.0)
+            self._queued_bytes += len(request)
+            self._arrivals.append(_Arrival(request, message, loop, future, time.perf_counter()))
+            self._wake.notify()
+        return await future
+
+    def call(self, work: Callable[[sqlite3.Connection], _T], *, transactional: bool = True) -> _T:
+        """Run `work` on the writing thread and wait for it, in a transaction of its own unless told otherwise."""
+        future: Future[object] = Future()
+
+        def run(connection: sqlite3.Connection) -> _T:
+            if not transactional:
+                return work(connection)
+            with transaction(connection):
+                return work(connection)
+
+        with self._wake:
+            if not self._running:
+                raise RetryableError("the store is not running", retry_after_s=RETRY_AFTER_S)
+            self._tasks.append(_Task(run, future))
+            self._wake.notify()
+        return future.result()  # type: ignore[return-value]
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while self._running and not self._arrivals and not self._tasks:
+                    self._wake.wait()
+                if not self._arrivals and not self._tasks:
+                    return
+                task = self._tasks.popleft() if self._tasks else None
+            if self._arrivals:
+                self._commit_arrivals()
+            if task is not None:
+                self._run_task(task)
+
+    def _run_task(self, task: _Task) -> None:
+        try:
+            task.future.set_result(self._repaired(lambda: task.work(self._connection)))
+        except BaseException as error:
+            task.future.set_exception(error)
+
+    def _commit_arrivals(self) -> None:
+        first_queued_s = self._arrivals[0].queued_s
+        results: list[tuple[_Arrival, _Result]] = []
+        group: list[tuple[_Arrival, Plan]] = []
+        size_bytes = spans = 0
+        while self._arrivals and (not group or self._fits(size_bytes, spans)):
+            arrival = self._arrivals.popleft()
+            size_bytes += len(arrival.request)
+            try:
+                planned = plan(arrival.request, arrival.message)
+            except Exception as error:
+                results.append((arrival, translated(error)))
+                continue
+            spans += len(planned.rows)
+            group.append((arrival, planned))
+        results += self._commit(group)
+        with self._wake:
+            self._queued_bytes -= sum(len(arrival.request) for arrival, _ in results)
+        self.last_commit_s = time.monotonic()
+        COMMIT_SECONDS.observe(time.perf_counter() - first_queued_s)
+        _tell(results)
+
+    def _fits(self, size_bytes: int, spans: int) -> bool:
+        following = len(self._arrivals[0].request)
+        return size_bytes + following <= self._limits.commit_bytes and spans < self._limits.commit_spans
+
+    def _commit(self, group: list[tuple[_Arrival, Plan]]) -> list[tuple[_Arrival, _Result]]:
+        """Commit a group; when that fails for a reason that is not the disk's, each request by itself."""
+        try:
+            self._write([planned for _, planned in group])
+        except Exception as error:
+            if len(group) > 1 and not isinstance(error, sqlite3.OperationalError):
+                return [result for one in group for result in self._commit([one])]
+            _LOG.warning("append_failed", requests=len(group), error=str(error))
+            return [(arrival, translated(error)) for arrival, _ in group]
+        return [(arrival, Appended(len(p.rows), p.rejected, p.reason)) for arrival, p in group]
+
+    def _repaired(self, work: Callable[[], _T]) -> _T:
+        """The result of some work, done once more when it failed for a reason that could be repaired."""
+        try:
+            self._ensure_open()
+            return work()
+        except sqlite3.DatabaseError as error:
+            if not self._after_failure(error):
+                raise
+        self._ensure_open()
+        return work()
+
+    def _write(self, plans: list[Plan]) -> None:
+        if any(each.rows for each in plans):
+            self._repaired(lambda: self._write_once(plans))
+
+    def _write_once(self, plans: list[Plan]) -> None:
+        try:
+            with transaction(self._connection):
+                outcome = self.ingest.append(plans, self._now_ns())
+        except BaseException:
+            self.ingest.dictionary.rolled_back()
+            raise
+        self.ingest.dictionary.committed()
+        COMMITS.inc()
+        for name, count in zip(outcome._fields, outcome, strict=True):
+            if count:
+                STORED_SPANS.labels(outcome=name).inc(count)
+
+    def _ensure_open(self) -> None:
+        """Open again after corruption, moving the damaged file aside; tried again at the next write if it fails."""
+        if not self._is_open:
+            self._open(damaged=True)
+
+    def _open(self, *, damaged: bool) -> None:
+        self._connection = self._opened(damaged)
+        self.ingest = Ingest(self._connection, self._codec)
+        self._is_open = True
+
+    def _after_failure(self, error: BaseException) -> bool:
+        """Repair what can be repaired; whether trying again makes sense."""
+        if is_corruption(error):
+            self._connection.close()
+            self._is_open = False
+            return True
+        return primary_code(error) == sqlite3.SQLITE_FULL and self._make_room(self._connection)
+
+
+def _tell(results: Iterable[tuple[_Arrival, _Result]]) -> None:
+    """Hand every sender its result, waking each event loop once."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Arrival, _Result]]] = {}
+    for result in results:
+        by_loop.setdefault(result[0].loop, []).append(result)
+    for loop, of_loop in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_settle, of_loop)
+
+
+def _settle(results: Iterable[tuple[_Arrival, _Result]]) -> None:
+    for arrival, result in results:
+        if arrival.future.done():
+            continue
+        if isinstance(result, BaseException):
+            arrival.future.set_exception(result)
+        else:
+            arrival.future.set_result(result)
