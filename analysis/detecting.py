@@ -71,6 +71,7 @@ class Candidate:
     service: str = ""  # the one service it is about; "" for all of the window
     confidence: Confidence = "high"  # at most; few cases lower it
     explains_failures: bool = True  # False: it accompanies failing runs rather than failing them; ranked by waste alone
+    scattered: bool = False  # several small causes told together; they come after what has one cause
     acceptance: str = ""  # the condition under which the finding counts as fixed
 
 

@@ -48,7 +48,7 @@ class Ranked:
 
 
 def ranked(window: FactWindow, seen: Iterable[Seen], known: Outcomes) -> list[Ranked]:
-    """The stories of a window by impact, then what was seen only once, then matters of hygiene (severity info).
+    """The stories of a window by impact, then what was seen once each, then matters of hygiene (severity info).
 
     Ties are broken by how recently a thing was seen, then by identity, so that the order is stable.
     """
@@ -62,9 +62,18 @@ def ranked(window: FactWindow, seen: Iterable[Seen], known: Outcomes) -> list[Ra
 
 def _place(window: FactWindow, each: Ranked) -> tuple[bool, bool, float, float, float, int, str]:
     weight = each.impact
-    is_info, is_single = each.story.lead.candidate.severity == "info", len(each.measure.affected) == 1
+    candidate = each.story.lead.candidate
+    is_odd = candidate.scattered or len(each.measure.affected) == 1
     last = seen_between(window, each.measure)[1]
-    return is_info, is_single, -weight.failing_traces, -weight.seconds, -weight.tokens, -last, each.fingerprint
+    return (
+        candidate.severity == "info",
+        is_odd,
+        -weight.failing_traces,
+        -weight.seconds,
+        -weight.tokens,
+        -last,
+        each.fingerprint,
+    )
 
 
 def build_finding(

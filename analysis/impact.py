@@ -17,6 +17,8 @@ from domain.report import SEVERITIES, Severity
 
 _DECISIVE_SHARE = 0.05
 _DECISIVE_TRACES = 2
+_FEWEST_TRACES = 2
+"""That one run failed and had a thing says nothing about whether the thing fails runs."""
 
 
 class Impact(NamedTuple):
@@ -37,7 +39,7 @@ def impact(window: FactWindow, measure: Measure, known: Outcomes, *, explains_fa
 
 def _excess(window: FactWindow, measure: Measure, known: Outcomes) -> float:
     touched = {trace_id for trace_id, _ in measure.affected}
-    if not touched:
+    if len(touched) < _FEWEST_TRACES:
         return 0.0
     low, _ = wilson(len(touched & known.failing), len(touched))
     stratum_of, everyone = window.once(strata), window.once(_traces_by_stratum)
@@ -64,12 +66,13 @@ def _failing_by_stratum(window: FactWindow, known: Outcomes) -> Counter[Stratum]
 
 
 def severity_of(stated: Severity, measure: Measure, found: Impact, traces: int) -> Severity:
-    """A detector's severity, raised by what surely fails runs, lowered for what was seen once."""
-    at = SEVERITIES.index(stated)
-    if stated == "info":
+    """A detector's severity, raised by what surely fails runs, lowered for what was seen once or in one run of many."""
+    at, low = SEVERITIES.index(stated), SEVERITIES.index("low")
+    if at >= low:
         return stated
     if len(measure.affected) == 1:
-        return SEVERITIES[max(at, SEVERITIES.index("low"))]
+        return "low"
     if found.failing_traces >= max(_DECISIVE_TRACES, _DECISIVE_SHARE * traces):
         return SEVERITIES[max(at - 1, 0)]
-    return stated
+    is_in_one_run = len({trace_id for trace_id, _ in measure.affected}) == 1 < traces
+    return SEVERITIES[at + 1] if is_in_one_run else stated

@@ -1,15 +1,17 @@
 """Detectors at work: each looks for itself, so that one that raises costs its own findings and no others."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analysis.detecting import Candidate, Detector, DetectorConfig, Measure
 from analysis.facts import FactWindow
+from analysis.phrases import one_line
 from domain.component import component_type, component_types, load_component
 from domain.report import NotObservable
 from domain.settings import read_settings
 
 KIND = "analysis.detectors"
+"""Where detectors live, and where halo.yaml sets them."""
 Settings = Mapping[str, Mapping[str, object]]
 """What the user set, by detector; a detector that is not named runs with its defaults."""
 Missing = Callable[[FactWindow, tuple[str, ...]], tuple[str, ...]]
@@ -48,7 +50,7 @@ def load_detectors(settings: Settings | None) -> dict[str, Detector]:
     found: dict[str, Detector] = {}
     for name in dict.fromkeys((*component_types(KIND), *given)):
         module = load_component(KIND, name)
-        config = read_settings(module.Config, f"detectors.{name}", given.get(name))
+        config = read_settings(module.Config, f"{KIND}.{name}", given.get(name))
         if not isinstance(config, DetectorConfig) or config.enabled:
             found[name] = module.create(config)
     return found
@@ -79,7 +81,7 @@ def look(window: FactWindow, detectors: Mapping[str, Detector], missing: Missing
             if absent := unmet(window, detector, missing):
                 blind.append(NotObservable(detector=name, missing_fields=absent))
                 continue
-            found = [Seen(each, detector.measure(window, each.args)) for each in detector.find(window)]
+            found = [Seen(_tidied(each), detector.measure(window, each.args)) for each in detector.find(window)]
             compared = detector.comparisons(window)
         except Exception as error:
             notes.append(
@@ -89,3 +91,14 @@ def look(window: FactWindow, detectors: Mapping[str, Detector], missing: Missing
         seen += [each for each in found if each.measure.affected]
         tests += compared
     return Looked(tuple(seen), tuple(blind), tuple(notes), tests)
+
+
+def _tidied(candidate: Candidate) -> Candidate:
+    """A candidate whose words are single lines of printable text, whatever the names in them hold."""
+    return replace(
+        candidate,
+        title=one_line(candidate.title),
+        explanation=one_line(candidate.explanation),
+        fix=one_line(candidate.fix),
+        acceptance=one_line(candidate.acceptance),
+    )

@@ -39,7 +39,7 @@ def where(measure: Measure) -> str:
 
 def quoted(text: str, most: int = _QUOTED_CHARS) -> str:
     """Text from a span on one line, cut to a length a title bears, in quotation marks."""
-    line = " ".join(text.split())
+    line = one_line(text)
     return f"“{line if len(line) <= most else line[: most - 1] + '…'}”"
 
 
@@ -54,3 +54,8 @@ def listed(names: Sequence[str], most: int = 5) -> str:
 def sentence(*parts: str) -> str:
     """The parts that say something, as one paragraph."""
     return " ".join(part for part in parts if part)
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks, control characters or runs of blanks: names in it may come from anywhere."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())

@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import islice
 
 from analysis.detecting import Measure, SpanRef, SplitCount
 from analysis.facts import FactWindow, SpanFact
@@ -33,7 +34,10 @@ _PROPERTIES: Mapping[str, Callable[[SpanFact], str]] = {
 
 @dataclass(frozen=True)
 class Population:
-    """Spans that could show a failure: how many, in how many traces, and how many with each value of a property."""
+    """Spans that could show a failure: how many, in how many traces, and how many with each value of a property.
+
+    Values stand in order of how many spans have them.
+    """
 
     size: int
     traces: int
@@ -45,8 +49,12 @@ NOBODY = Population(0, 0, {})
 
 def population(spans: Sequence[SpanFact], properties: Iterable[str]) -> Population:
     """The population of some spans; `properties` name what it can be split by."""
-    values = {name: Counter(map(_PROPERTIES[name], spans)) for name in properties}
+    values = {name: _commonest_first(Counter(map(_PROPERTIES[name], spans))) for name in properties}
     return Population(len(spans), trace_count(spans), values)
+
+
+def _commonest_first(counts: Mapping[str, int]) -> Mapping[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def tool_populations(window: FactWindow) -> Mapping[str, Population]:
@@ -73,11 +81,20 @@ def splits(of: Population, affected: Iterable[SpanFact]) -> tuple[SplitCount, ..
     found: list[SplitCount] = []
     for name, values in of.values.items():
         if len(values) > 1 or (name == "argument_keys" and any(values)):
-            counts = Counter(map(_PROPERTIES[name], hits))
-            found += _shortened(
-                SplitCount(name, value or NOT_RECORDED, counts[value], total) for value, total in values.items()
-            )
+            found += _split(name, values, Counter(map(_PROPERTIES[name], hits)))
     return tuple(found)
+
+
+def _split(by: str, totals: Mapping[str, int], hits: Mapping[str, int]) -> Iterable[SplitCount]:
+    """Most affected first; beyond fifty values the rest is one line, `(others)`. `totals`: commonest first."""
+    shown = sorted((name for name in hits if hits[name]), key=lambda name: (-hits[name], -totals[name], name))
+    shown += islice((name for name in totals if not hits.get(name)), max(_MAX_VALUES - len(shown), 0))
+    for name in shown[:_MAX_VALUES]:
+        yield SplitCount(by, name or NOT_RECORDED, hits.get(name, 0), totals[name])
+    if len(totals) > _MAX_VALUES:
+        affected = sum(hits[name] for name in shown[_MAX_VALUES:])
+        rest = sum(totals.values()) - sum(totals[name] for name in shown[:_MAX_VALUES])
+        yield SplitCount(by, OTHERS, affected, rest)
 
 
 def measured(
@@ -99,22 +116,10 @@ def split_by(
     totals: Counter[str] = Counter()
     hits: Counter[str] = Counter()
     for span in spans:
-        name = value(span) or NOT_RECORDED
+        name = value(span)
         totals[name] += 1
         hits[name] += span.ref in affected
-    if len(totals) < 2:
-        return ()
-    return _shortened(SplitCount(by, name, hits[name], total) for name, total in totals.items())
-
-
-def _shortened(found: Iterable[SplitCount]) -> tuple[SplitCount, ...]:
-    """Most affected first; beyond fifty values the rest is one line, `(others)`."""
-    ordered = sorted(found, key=lambda split: (-split.affected, -split.opportunities, split.value))
-    rest = ordered[_MAX_VALUES:]
-    if rest:
-        hit, total = sum(split.affected for split in rest), sum(split.opportunities for split in rest)
-        ordered[_MAX_VALUES:] = [SplitCount(rest[0].by, OTHERS, hit, total)]
-    return tuple(ordered)
+    return tuple(_split(by, _commonest_first(totals), hits)) if len(totals) > 1 else ()
 
 
 def contrast(splits: Iterable[SplitCount]) -> str:

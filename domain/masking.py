@@ -19,7 +19,7 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\{[^{}]{0,500}\}"), "<json>"),
     (re.compile(r"\"[^\"\n]{0,300}\"|(?<!\w)'[^'\n]{0,300}'(?!\w)|`[^`\n]{0,300}`"), "<str>"),
     (re.compile(r"(?<![\w<])(?:[A-Za-z]:)?(?:[/\\][\w.@+~-]{1,100}){2,}[/\\]?"), "<path>"),
-    (re.compile(r"\b0x[0-9a-fA-F]+\b|\b(?=[0-9a-fA-F]*\d)[0-9a-fA-F]{8,}\b"), "<hex>"),
+    (re.compile(r"\b0x[0-9a-fA-F]+\b|\b(?=[0-9]*[a-fA-F])(?=[a-fA-F]*[0-9])[0-9a-fA-F]{8,}\b"), "<hex>"),
     (re.compile(r"(?<![A-Za-z_])[-+]?\d[\d,_]*(?:\.\d+)?%?"), "<num>"),
 )
 

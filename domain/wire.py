@@ -30,22 +30,37 @@ class Piece(NamedTuple):
     span: bytes
 
 
+class Place(NamedTuple):
+    """Where a span lies in an encoded request, and its envelopes as in `Piece`."""
+
+    resource: bytes
+    scope: bytes
+    start: int
+    end: int
+
+
 def split(request: bytes) -> Iterator[Piece]:
     """Every span of an encoded trace request, in order; PermanentError when the bytes are no protobuf."""
+    for resource, scope, start, end in locate(request):
+        yield Piece(resource, scope, request[start:end])
+
+
+def locate(request: bytes) -> Iterator[Place]:
+    """As `split`, without copying the spans."""
     try:
         for field, start, _, end in _fields(request, 0, len(request)):
             if field == _RESOURCE_SPANS:
-                yield from _split_resource(request, start, end)
+                yield from _locate_in_resource(request, start, end)
     except IndexError:
         raise PermanentError(_TRUNCATED) from None
 
 
-def _split_resource(data: bytes, start: int, end: int) -> Iterator[Piece]:
+def _locate_in_resource(data: bytes, start: int, end: int) -> Iterator[Place]:
     resource, scopes = _part(data, start, end, _SCOPE_SPANS)
     for scope_start, scope_end in scopes:
         scope, spans = _part(data, scope_start, scope_end, _SPANS)
         for span_start, span_end in spans:
-            yield Piece(resource, scope, data[span_start:span_end])
+            yield Place(resource, scope, span_start, span_end)
 
 
 def _part(data: bytes, start: int, end: int, wanted: int) -> tuple[bytes, list[tuple[int, int]]]:
@@ -137,20 +152,21 @@ def join(pieces: Iterable[Piece]) -> bytes:
     for resource, of_resource in groupby(pieces, key=lambda piece: piece.resource):
         body = [resource]
         for scope, of_scope in groupby(of_resource, key=lambda piece: piece.scope):
-            spans = b"".join(_length_delimited(_SPANS, piece.span) for piece in of_scope)
-            body.append(_length_delimited(_SCOPE_SPANS, scope + spans))
-        out.append(_length_delimited(_RESOURCE_SPANS, b"".join(body)))
+            inner = [scope]
+            for piece in of_scope:
+                inner += (_head(_SPANS, len(piece.span)), piece.span)
+            body.append(_head(_SCOPE_SPANS, sum(map(len, inner))))
+            body += inner
+        out.append(_head(_RESOURCE_SPANS, sum(map(len, body))))
+        out += body
     return b"".join(out)
 
 
-def _length_delimited(field: int, value: bytes) -> bytes:
-    return bytes((field << 3 | _LEN,)) + _encode_varint(len(value)) + value
-
-
-def _encode_varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
+def _head(field: int, length: int) -> bytes:
+    """What stands before the bytes of a length-delimited field."""
+    out = bytearray((field << 3 | _LEN,))
+    while length > 0x7F:
+        out.append(length & 0x7F | 0x80)
+        length >>= 7
+    out.append(length)
     return bytes(out)

@@ -59,7 +59,7 @@ class Run:
         self.trace_id = f"{number:032x}"
         self._service, self._agent, self._version = service, agent, version
         self._spans: list[SpanFact] = []
-        self._clock = START + number * 3600 * SECOND
+        self.now = START + number * 3600 * SECOND
         self.complete = True
         self.hangs = False
         self.root = self.span(SpanKind.AGENT, name=agent, parent_id="")
@@ -77,10 +77,10 @@ class Run:
             "agent": self._agent,
             "version": self._version,
             "kind": kind,
-            "start_ns": self._clock,
-            "end_ns": self._clock + SECOND,
+            "start_ns": self.now,
+            "end_ns": self.now + SECOND,
         }
-        self._clock += SECOND
+        self.now += SECOND
         self._spans.append(replace(_BLANK, **(own | said)))
         return span_id
 
@@ -137,7 +137,7 @@ class Run:
 
     def facts(self) -> TraceFacts:
         """The trace; its root ends last, unless it hangs."""
-        self.change(self.root, end_ns=0 if self.hangs else self._clock)
+        self.change(self.root, end_ns=0 if self.hangs else self.now)
         uuid = agent_uuid(self._service, self._agent)
         return TraceFacts(self.trace_id, uuid, self._agent, self._service, self.complete, tuple(self._spans))
 

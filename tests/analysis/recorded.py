@@ -83,53 +83,45 @@ def paging(
 ) -> StoredTrace:
     """A run whose model turns pages with an argument that the tool does not take."""
     trace_id = number.to_bytes(16, "big")
-    ids = count(2)
-    spans: list[Span] = []
-    for at in range(failures + successes):
-        fails = at < failures
-        keys = '{"": ""}' if fails else "{}"
-        model, tool = next(ids), next(ids)
-        asked = {
-            "openinference.span.kind": "LLM",
-            "llm.model_name": "m1",
-            "llm.token_count.prompt": 100 + at,
-            "llm.token_count.completion": 7,
-            "llm.tools.0.tool.json_schema": json.dumps(SCHEMA),
-            "llm.output_messages.0.message.role": "assistant",
-            "llm.output_messages.0.message.tool_calls.0.tool_call.id": f"c{at}",
-            "llm.output_messages.0.message.tool_calls.0.tool_call.function.name": "next_page",
-            "llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments": keys,
-            "llm.finish_reason": "tool_calls",
-        }
-        spans.append(make_span(model, asked, parent=1, name="chat", start_s=at, end_s=at + 0.5, trace_id=trace_id))
-        called = {
-            "openinference.span.kind": "TOOL",
-            "tool.name": "next_page",
-            "tool.id": f"c{at}",
-            "input.value": keys,
-            "input.mime_type": "application/json",
-        }
-        error = "TypeError: next_page() got an unexpected keyword argument ''" if fails else None
-        if not fails:
-            called["output.value"] = f"page {at} of run {number}"
-        spans.append(
-            make_span(
-                tool,
-                called,
-                parent=1,
-                name="next_page",
-                start_s=at + 0.5,
-                end_s=at + 0.75,
-                error=error,
-                trace_id=trace_id,
-            )
-        )
     root = {"openinference.span.kind": "AGENT", "agent.name": agent, "output.value": "done"}
-    ends = failures + successes + 1
-    spans.insert(
-        0, make_span(1, root, name=agent, end_s=ends, error="gave up" if failures else None, trace_id=trace_id)
-    )
+    turns = failures + successes
+    error = "gave up" if failures else None
+    spans = [make_span(1, root, name=agent, end_s=turns + 1, error=error, trace_id=trace_id)]
+    for at in range(turns):
+        spans += [_asking(trace_id, at, at < failures), _calling(trace_id, at, at < failures)]
     return one_trace(*spans, service=service)
+
+
+def _asking(trace_id: bytes, at: int, fails: bool) -> Span:
+    call = "llm.output_messages.0.message.tool_calls.0.tool_call."
+    asked = {
+        "openinference.span.kind": "LLM",
+        "llm.model_name": "m1",
+        "llm.token_count.prompt": 100 + at,
+        "llm.token_count.completion": 7,
+        "llm.tools.0.tool.json_schema": json.dumps(SCHEMA),
+        "llm.output_messages.0.message.role": "assistant",
+        f"{call}id": f"c{at}",
+        f"{call}function.name": "next_page",
+        f"{call}function.arguments": '{"": ""}' if fails else "{}",
+        "llm.finish_reason": "tool_calls",
+    }
+    return make_span(2 + 2 * at, asked, parent=1, name="chat", start_s=at, end_s=at + 0.5, trace_id=trace_id)
+
+
+def _calling(trace_id: bytes, at: int, fails: bool) -> Span:
+    called = {
+        "openinference.span.kind": "TOOL",
+        "tool.name": "next_page",
+        "tool.id": f"c{at}",
+        "input.value": '{"": ""}' if fails else "{}",
+        "input.mime_type": "application/json",
+    }
+    if not fails:
+        called["output.value"] = f"page {at} of run {trace_id.hex()}"
+    error = "TypeError: next_page() got an unexpected keyword argument ''" if fails else None
+    times = {"start_s": at + 0.5, "end_s": at + 0.75}
+    return make_span(3 + 2 * at, called, parent=1, name="next_page", error=error, trace_id=trace_id, **times)
 
 
 def troubled() -> Sequence[StoredTrace]:

@@ -54,7 +54,7 @@ def troubled() -> FactWindow:
         grown.bare_call(value=str(turn))
     slow = Run(9)
     for step in range(30):
-        start = Run(9)._spans[0].start_ns + step
+        start = Run(9).now + step
         slow.bare_call("fetch", value=str(step), start_ns=start, end_ns=start + (90 if step > 26 else 1) * 10**9)
     return window(*runs, grown, slow)
 
@@ -152,7 +152,7 @@ def test_a_detector_can_be_switched_off_and_set(troubled: FactWindow) -> None:
 def test_a_mistake_in_the_settings_names_its_place() -> None:
     """A typo that is ignored is a threshold that never applied."""
     with pytest.raises(
-        ConfigError, match=r"detectors\.unusable_tool\.min_call: unknown setting; did you mean min_calls"
+        ConfigError, match=r"^analysis\.detectors\.unusable_tool\.min_call: unknown setting; did you mean min_calls"
     ):
         load_detectors({"unusable_tool": {"min_call": 3}})
     with pytest.raises(ConfigError, match="unknown type 'unusable'"):

@@ -71,7 +71,7 @@ def test_a_circle_of_parents_neither_hangs_nor_counts() -> None:
 def test_seconds_are_rounded_once_from_whole_nanoseconds() -> None:
     """A sum of floats would differ from one order of spans to another."""
     run = Run()
-    spans = [(run.trace_id, run.bare_call(end_ns=run._clock + 1_234_567)) for _ in range(3)]
+    spans = [(run.trace_id, run.bare_call(end_ns=run.now + 1_234_567)) for _ in range(3)]
     facts = window(run)
     measure = Measure(frozenset(spans), 3, 1, frozenset(spans))
 
@@ -100,7 +100,7 @@ def test_without_outcomes_the_waste_decides() -> None:
     """A lower bound of seconds, so that one slow call does not win over many."""
     run = Run()
     for at in range(10):
-        run.call("slow", value=str(at), error="Error: a" if at < 6 else "", end_ns=run._clock + 60 * SECOND)
+        run.call("slow", value=str(at), error="Error: a" if at < 6 else "", end_ns=run.now + 60 * SECOND)
         run.call("fast", value=str(at), error="Error: b" if at < 6 else "")
     run.call("slow", value="well")
     run.call("fast", value="well")
@@ -111,7 +111,7 @@ def test_without_outcomes_the_waste_decides() -> None:
 def test_what_was_seen_once_comes_after_what_was_seen_often_and_hygiene_last() -> None:
     """One odd error is no systemic failure, however long its span."""
     run = Run()
-    run.call("once", error="Error: odd", end_ns=run._clock + 999 * SECOND)
+    run.call("once", error="Error: odd", end_ns=run.now + 999 * SECOND)
     for at in range(6):
         run.call("often", value=str(at), error="Error: again" if at % 2 else "")
         run.call("lenient", value=str(at), arguments_problem="unexpected: x")
@@ -239,3 +239,38 @@ def test_the_findings_of_no_report_are_unknown() -> None:
     """The first report has nothing to compare with."""
     assert known_findings(None) == {}
     assert request().tool == "look"
+
+
+def test_what_only_one_run_of_many_shows_is_less_severe() -> None:
+    """One run's trouble is not the agent's."""
+    one, *others = [Run(number) for number in range(4)]
+    for at in range(4):
+        one.call("odd", value=str(at), error="Error: no" if at % 2 else "")
+    alone = findings(window(one))
+    (among,) = findings(window(one, *others))
+
+    assert [finding.severity for finding in alone] == ["medium"]
+    assert among.severity == "low"
+
+
+def test_errors_seen_once_each_are_told_together_by_class() -> None:
+    """A shell fails in a hundred ways; a hundred findings help nobody."""
+    run = Run()
+    for at in range(40):
+        run.call("sh", value=str(at))
+    for name in ("gcc", "make", "git"):
+        run.call("sh", value=name, error=f"{name}: command not found")
+    for at in range(2):
+        run.call("sh", value=f"t{at}", error="Error: timed out")
+    run.call("sh", value="x", error="Error: something odd")
+
+    found = {finding.title: finding for finding in findings(window(run))}
+
+    together = found["sh fails with 3 different errors of the class “environment setup”, each seen once"]
+    assert (together.counts.affected_spans, together.counts.opportunities, together.owner) == (3, 46, "environment")
+    assert {split.value for split in together.splits if split.by == "error"} == {
+        f"{name}: command not found" for name in ("gcc", "make", "git")
+    }
+    assert "sh fails with “Error: timed out” in 2 of 46 calls" in found
+    assert "sh fails with “Error: something odd” in 1 of 46 calls" in found
+    assert [finding.counts.affected_spans for finding in findings(window(run))] == [2, 3, 1]

@@ -11,9 +11,9 @@ import pytest
 
 from domain.report import Finding, Report
 from domain.spans import StoredTrace
+from tests.analysis.changing import changed, checked_leaves, dotted, other
 from tests.analysis.recorded import Evidence, evidence
 from tests.analysis.stored import stored_file
-from tests.analysis.test_verifying import changed, checked_leaves, dotted, other
 
 TRAIL_AGENTS = 4
 

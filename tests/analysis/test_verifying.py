@@ -1,7 +1,6 @@
 """`halo verify` confirms a true report and names every place in which a changed one lies."""
 
 import copy
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,57 +11,13 @@ from analysis.looking import shipped_detectors
 from analysis.verifying import verify
 from domain.report import Report
 from domain.spans import StoredSpan
+from tests.analysis.changing import changed, checked_leaves, dotted, other
 from tests.analysis.recorded import Evidence, evidence, paging, troubled
-
-Path = tuple[str | int, ...]
 
 
 @pytest.fixture(scope="module")
 def found() -> Evidence:
     return evidence(troubled(), excluded_traces=3, dropped_spans=4)
-
-
-def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from leaves(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from leaves(item, (*path, index))
-    else:
-        yield path, value
-
-
-def dotted(path: Path) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
-
-
-def changed(report: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
-    edited = copy.deepcopy(report)
-    owner: Any = edited
-    for step in path[:-1]:
-        owner = owner[step]
-    owner[path[-1]] = value
-    return edited
-
-
-def other(value: Any) -> Any:
-    """The value with one digit or letter changed."""
-    if isinstance(value, str):
-        return value[:-1] + ("x" if value[-1:] != "x" else "y")
-    return value + 1 if isinstance(value, int) else round(value + 0.001, 6)
-
-
-def checked_leaves(report: dict[str, Any]) -> list[tuple[Path, Any]]:
-    """Every number that a report states, every quote, hash and value of a split."""
-    kept = []
-    for path, value in leaves(report):
-        names = {step for step in path if isinstance(step, str)}
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        is_counted = is_number and bool(names & {"coverage", "agents", "counts", "splits", "waste", "expect"})
-        if is_counted or names & {"splits", "quote", "sha256", "missing_fields", "outcome_source"}:
-            kept.append((path, value))
-    return kept
 
 
 def test_a_true_report_is_confirmed(found: Evidence) -> None:
