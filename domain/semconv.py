@@ -9,8 +9,8 @@ This runs once for every span received: each attribute key is looked at once, an
 are opened.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from domain.masking import template
 from domain.otlp import AnyValue, KeyValue, Resource, Span
@@ -67,9 +67,6 @@ _OPERATION_KINDS: Mapping[str, SpanKind] = {
 }
 _EXPLICIT_KINDS: Mapping[str, SpanKind] = {kind.name: kind for kind in SpanKind} | {"SPAN": SpanKind.UNKNOWN}
 _KINDS = {value.casefold(): kind for value, kind in _EXPLICIT_KINDS.items()}
-_RANKED: Mapping[str, tuple[str, int]] = {
-    key: (field, rank) for field, keys in FIELDS.items() for rank, key in enumerate(keys)
-}
 _STATUS = (SpanStatus.UNSET, SpanStatus.OK, SpanStatus.ERROR)
 _NAME_MAX_CHARS = 200
 
@@ -91,58 +88,39 @@ def resource_index(resource: Resource) -> ResourceIndex:
 def span_index(span: Span, resource: ResourceIndex, size_bytes: int) -> SpanIndex:
     """The index row of a span; `size_bytes` is the length of its encoding."""
     found = _find(span.attributes)
-    status = _STATUS[span.status.code] if 0 <= span.status.code <= 2 else SpanStatus.UNSET
-    text, number = _text, _token_count
+    code = span.status.code
+    status = _STATUS[code] if 0 <= code <= 2 else SpanStatus.UNSET
+    parent_id = span.parent_span_id
+    said = found.get
     return SpanIndex(
         span.trace_id,
         span.span_id,
-        span.parent_span_id if any(span.parent_span_id) else b"",
+        parent_id if parent_id.strip(b"\0") else b"",
         resource.service,
         span.name[:_NAME_MAX_CHARS],
         _kind(found),
         span.start_time_unix_nano,
         span.end_time_unix_nano,
         status,
-        text(found, "agent_id"),
-        text(found, "agent_name"),
-        text(found, "session"),
-        text(found, "provider"),
-        text(found, "model"),
-        number(found, "input_tokens"),
-        number(found, "output_tokens"),
-        text(found, "tool"),
+        said("agent_id", _NOTHING)[1],
+        said("agent_name", _NOTHING)[1],
+        said("session", _NOTHING)[1],
+        said("provider", _NOTHING)[1],
+        said("model", _NOTHING)[1],
+        said("input_tokens", _NOTHING)[1],
+        said("output_tokens", _NOTHING)[1],
+        said("tool", _NOTHING)[1],
         template(error_text(span)) if status is SpanStatus.ERROR else None,
         size_bytes,
     )
 
 
-def _find(attributes: Iterable[KeyValue]) -> dict[str, tuple[int, AnyValue]]:
-    """For every field the AnyValue of its best key that holds something."""
-    found: dict[str, tuple[int, AnyValue]] = {}
-    for item in attributes:
-        place = _RANKED.get(item.key)
-        if place is None:
-            continue
-        field, rank = place
-        known = found.get(field)
-        if known is None or rank < known[0]:
-            value = item.value
-            if value.string_value or value.WhichOneof("value") not in (None, "string_value"):
-                found[field] = (rank, value)
-    return found
+def _text(value: AnyValue) -> str | None:
+    return value.string_value[:_NAME_MAX_CHARS] or None
 
 
-def _text(found: Mapping[str, tuple[int, AnyValue]], field: str) -> str | None:
-    value = found.get(field)
-    return value[1].string_value[:_NAME_MAX_CHARS] or None if value is not None else None
-
-
-def _token_count(found: Mapping[str, tuple[int, AnyValue]], field: str) -> int | None:
-    """A token count, whatever number type the emitter chose; None when absent, negative or no number."""
-    hit = found.get(field)
-    if hit is None:
-        return None
-    value = hit[1]
+def _token_count(value: AnyValue) -> int | None:
+    """A token count, whatever number type the emitter chose; None when negative or no number."""
     count = value.int_value
     if not count:
         which = value.WhichOneof("value")
@@ -155,14 +133,37 @@ def _token_count(found: Mapping[str, tuple[int, AnyValue]], field: str) -> int |
     return count if count >= 0 else None
 
 
-def _kind(found: Mapping[str, tuple[int, AnyValue]]) -> SpanKind:
+# Key → its field, its rank among the field's keys, and how its value is read.
+_RANKED: Mapping[str, tuple[str, int, Callable[[AnyValue], Any]]] = {
+    key: (field, rank, _token_count if field.endswith("_tokens") else _text)
+    for field, keys in FIELDS.items()
+    for rank, key in enumerate(keys)
+}
+_NOTHING = (0, None)
+_Found = dict[str, tuple[int, Any]]
+
+
+def _find(attributes: Iterable[KeyValue]) -> _Found:
+    """For every field the rank and value of its best key that holds something."""
+    found: _Found = {}
+    for item in [item for item in attributes if item.key in _RANKED]:
+        field, rank, read = _RANKED[item.key]
+        known = found.get(field)
+        if known is None or rank < known[0]:
+            value = read(item.value)
+            if value is not None:
+                found[field] = (rank, value)
+    return found
+
+
+def _kind(found: _Found) -> SpanKind:
     """Explicit kind, else the GenAI operation, else a tool name means TOOL and a model means LLM."""
     if (explicit := found.get("kind")) is not None:
-        kind = _KINDS.get(explicit[1].string_value.casefold())
-        if kind is not None and kind is not SpanKind.UNKNOWN:
+        kind = _KINDS.get(explicit[1].casefold())
+        if kind:
             return kind
     if (operation := found.get("operation")) is not None:
-        kind = _OPERATION_KINDS.get(operation[1].string_value)
+        kind = _OPERATION_KINDS.get(operation[1])
         if kind is not None:
             return kind
     if "tool" in found:

@@ -174,3 +174,10 @@ def test_every_command_line_of_a_page_can_be_typed(line: str) -> None:
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
 
     assert {word.partition("=")[0] for word in words if word.startswith("-")} <= known | {"--help"}
+
+
+def test_the_shipped_configuration_is_one(tmp_path: Path) -> None:
+    """It is the file people start from, so it may name only what exists."""
+    config = load_config([REPOSITORY / "halo.yaml"], data_dir=tmp_path, environment={})
+
+    assert [receiver.id for receiver in config.receivers] == ["otlp"]

@@ -1,0 +1,47 @@
+"""`python -m bench [row …]`: measure, and print one table.
+
+Rows: start ingest latency disk queries analysis phoenix; all of them when none is named. Real traces are used
+where HALO_SHARED_DATA (or ../shared/data) holds them. `BENCH_PHOENIX_PYTHON` names an interpreter that has Phoenix.
+"""
+
+import os
+import platform
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import analysis, disk, ingest, latency, phoenix, queries, start
+from bench.processes import Row, print_rows
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def real_traces() -> Path | None:
+    """The file of real traces, where there is one."""
+    shared = Path(os.environ.get("HALO_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
+    path = shared / "traces" / "trail-dev.jsonl.xz"
+    return path if path.is_file() else None
+
+
+def main(wanted: list[str]) -> None:
+    """Measure the wanted rows in order."""
+    trail = real_traces()
+    measures: dict[str, Callable[[], list[Row]]] = {
+        "start": start.rows,
+        "ingest": ingest.rows,
+        "latency": latency.rows,
+        "disk": lambda: disk.rows(trail),
+        "queries": queries.rows,
+        "analysis": lambda: analysis.rows(trail),
+        "phoenix": lambda: phoenix.rows(python=os.environ.get("BENCH_PHOENIX_PYTHON", sys.executable)),
+    }
+    unknown = set(wanted) - measures.keys()
+    if unknown:
+        raise SystemExit(f"unknown rows {sorted(unknown)}; choose from {', '.join(measures)}")
+    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}\n")
+    print_rows(row for name in wanted or measures for row in measures[name]())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

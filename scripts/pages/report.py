@@ -1,0 +1,79 @@
+"""docs/report.md: the JSON of a report, from its models."""
+
+import re
+import types
+from collections.abc import Iterator
+from inspect import getdoc
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from domain.report import Report
+from pages.tables import cell, code, page, table
+
+ABOUT = """\
+A report is JSON first; Markdown, Slack blocks and spans are renderings of it. `halo report get RUN --json` prints one,
+the file exporter writes `reports/<agent uuid>/<run id>.json`, and `halo report schema` prints the JSON Schema.
+
+The names are fixed by `schema_version` 1: later versions may add keys, never rename them. Times are ISO 8601 in UTC,
+durations are seconds, rates are fractions of one. Every number in `coverage` and in a finding's `counts`, `splits` and
+`waste`, and every quote in its `evidence`, can be recomputed: `halo verify FILE`.
+"""
+
+
+def type_text(annotation: Any) -> str:
+    """A type as JSON has it."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " / ".join(f"{value!r}".replace("'", '"') for value in inner)
+    if origin in (Union, types.UnionType):
+        return " or ".join(dict.fromkeys(type_text(each) for each in inner))
+    if origin is tuple:
+        return f"list of {type_text(inner[0])}"
+    if origin is dict:
+        return f"object of {type_text(inner[1])}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    names = {
+        "str": "string",
+        "int": "integer",
+        "float": "number",
+        "bool": "boolean",
+        "NoneType": "null",
+        "datetime": "time",
+    }
+    return names.get(getattr(annotation, "__name__", ""), str(annotation))
+
+
+def models(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[type[BaseModel]]:
+    """A model, then those in it, each once."""
+    if model in seen:
+        return
+    seen.add(model)
+    yield model
+    for field in model.model_fields.values():
+        for inner in within(field.annotation):
+            yield from models(inner, seen)
+
+
+def within(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models inside an annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from within(inner)
+
+
+def section(model: type[BaseModel]) -> str:
+    """One object of a report."""
+    rows = (
+        (code(name), cell(type_text(field.annotation)), cell(field.description or ""))
+        for name, field in model.model_fields.items()
+    )
+    about = re.sub(r"\s*\n\s*", " ", getdoc(model) or "")
+    return f"## {model.__name__}\n\n{about}\n\n{table(('key', 'type', ''), rows)}"
+
+
+def markdown() -> str:
+    """The page."""
+    return page("The report", ABOUT, *(section(model) for model in models(Report, set())))
