@@ -40,10 +40,18 @@ def minutes(seconds: float) -> str:
 
 def waste(cost: Waste) -> str:
     """What affected work cost: an upper bound, since some of it may have been needed anyway."""
-    parts = [count(cost.tokens, "token")] if cost.tokens else []
-    if cost.seconds:
-        parts.append(minutes(cost.seconds))
+    parts = _costs(cost)
     return f"at most {' and '.join(parts)}" if parts else "nothing that was recorded"
+
+
+def waste_cell(cost: Waste) -> str:
+    """The same bound for a table whose heading says what it is."""
+    return "≤ " + ", ".join(_costs(cost)) if _costs(cost) else ""
+
+
+def _costs(cost: Waste) -> list[str]:
+    parts = [count(cost.tokens, "token")] if cost.tokens else []
+    return [*parts, minutes(cost.seconds)] if cost.seconds else parts
 
 
 def moment(time: datetime) -> str:

@@ -85,7 +85,7 @@ def _overview(findings: tuple[Finding, ...]) -> str:
         rows.append(
             f"| {number} | {finding.severity} | {inline(finding.title)} "
             f"| {counts.affected_spans:,} of {counts.opportunities:,} "
-            f"| {counts.affected_traces:,} of {counts.traces:,} | {figures.waste(finding.waste)} |"
+            f"| {counts.affected_traces:,} of {counts.traces:,} | {figures.waste_cell(finding.waste)} |"
         )
     return "\n".join(rows)
 

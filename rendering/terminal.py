@@ -11,6 +11,7 @@ from rendering.escaping import display_width, one_line, visible
 
 BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
 CELL_MAX_CHARS = 72
+PIPE_CELL_MAX_CHARS = 56
 _STATUS_COLOURS = {
     "completed": GREEN,
     "ok": GREEN,
@@ -118,7 +119,7 @@ def markdown(text: str, *, colour: bool) -> str:
 
 def _aligned(rows: Sequence[str]) -> list[str]:
     """A pipe table's rows with their columns aligned, as its rule says, and its heading in bold."""
-    cells = [[cell.strip() for cell in _CELL_END.split(row)[1:-1]] for row in rows if not _CELL_RULE.match(row)]
+    cells = [[_short(cell) for cell in _CELL_END.split(row)[1:-1]] for row in rows if not _CELL_RULE.match(row)]
     rule = next((row for row in rows if _CELL_RULE.match(row)), "")
     right = [mark.strip().endswith(":") for mark in rule.split("|")[1:-1]]
     count = max(map(len, cells), default=0)
@@ -134,6 +135,12 @@ def _aligned(rows: Sequence[str]) -> list[str]:
             parts.append(padding + text if at < len(right) and right[at] else text + padding)
         lines.append("  ".join(parts).rstrip())
     return lines
+
+
+def _short(cell: str) -> str:
+    """A pipe table's cell at a width that leaves room for its neighbours, not cut inside an escape."""
+    text = cell.strip()
+    return text if len(text) <= PIPE_CELL_MAX_CHARS else text[: PIPE_CELL_MAX_CHARS - 1].rstrip("\\") + "…"
 
 
 def _text_line(line: str) -> str:

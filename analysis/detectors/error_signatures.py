@@ -116,11 +116,14 @@ class ErrorSignatures(Detector):
         return measure_population(window, of, failed)
 
 
+_TITLE_CHARS = 60
+
+
 def _candidate(failure: Failure, kind: SpanKind, tool: str, args: Mapping[str, Scalar], measure: Measure) -> Candidate:
     found = classify(kind, failure.error_type, failure.template)
     said = failure.template or failure.error_type or "no error text"
     noun = "call" if tool else _NOUNS.get(kind, "span")
-    symptom = f"{tool} fails with {quoted(said)} in" if tool else f"Error {quoted(said)} in"
+    symptom = f"{tool} fails with" if tool else "Error"
     return Candidate(
         detector="error_signatures",
         category=found.category,
@@ -129,8 +132,8 @@ def _candidate(failure: Failure, kind: SpanKind, tool: str, args: Mapping[str, S
         subject=tool or kind.name,
         cause=failure.cause,
         args=args,
-        title=f"{symptom} {fraction(measure, noun)}",
-        explanation=sentence(f"{symptom} {rated(measure, noun)}.", contrast(measure.splits)),
+        title=f"{symptom} {quoted(said, _TITLE_CHARS)} in {fraction(measure, noun)}",
+        explanation=sentence(f"{symptom} {quoted(said)} in {rated(measure, noun)}.", contrast(measure.splits)),
         fix=_fix(found, tool, measure),
         exemplars=(),
         quote_fields=("error", "arguments"),
