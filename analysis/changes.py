@@ -12,12 +12,14 @@ from analysis.counting import counts_of, expected, splits_of, waste_of
 from analysis.detecting import Measure
 from analysis.facts import FactWindow
 from analysis.phrases import plural
+from analysis.sightings import finding_id, moment, seen_between
 from analysis.statistics import rule_of_three
 from domain.report import Counts, Finding, FindingStatus, Query, Report
 
 REMEMBERED = timedelta(days=30)
 """How long after it was last seen a finding that is not seen any more stays in reports."""
-_NOT_SEEN = "Not seen any more: "
+_NOT_SEEN, _RARE = "Not seen any more: ", "Rarely seen now: "
+_STILL = "It still occurs, but too rarely to be proposed as a finding."
 
 
 def known_findings(previous: Report | None) -> Mapping[str, Finding]:
@@ -44,6 +46,7 @@ def carried(
     present: Iterable[Finding],
     answer: Callable[[Query], Measure | None],
     now: datetime,
+    report_id: str,
 ) -> list[Finding]:
     """The last report's findings that no detector proposes now, with today's answer to their query.
 
@@ -61,7 +64,7 @@ def carried(
             continue
         measure = answer(finding.queries[0])
         if measure is not None:
-            found.append(_carry(window, finding, measure))
+            found.append(_carry(window, finding, measure, report_id))
     return found
 
 
@@ -69,32 +72,50 @@ def _key(query: Query) -> tuple[str, tuple[tuple[str, object], ...]]:
     return query.name, tuple(sorted(query.args.items()))
 
 
-def _carry(window: FactWindow, before: Finding, measure: Measure) -> Finding:
+def _carry(window: FactWindow, before: Finding, measure: Measure, report_id: str) -> Finding:
     counts = counts_of(measure)
     least = before.baseline if before.baseline is not None else before.counts.ci_low
+    status: FindingStatus = "persisting"
+    first_seen, last_seen = before.first_seen, before.last_seen
     if counts.affected_spans:
-        status, said = status_of(counts, before), "It still occurs, but too rarely to be proposed as a finding."
+        status = status_of(counts, before)
+        first, last_seen = (moment(each) for each in seen_between(window, measure))
+        first_seen = min(first, first_seen)
     elif before.status == "resolved" or rule_of_three(counts.opportunities) < least:
-        status, said = "resolved", f"None of {plural(counts.opportunities, 'opportunity')} shows it any more."
-    else:
-        needed = floor(3 / least) + 1 if least else 0
-        status = "persisting"
-        said = f"None of {plural(counts.opportunities, 'opportunity')} shows it; " + (
-            f"{needed} are needed to call it resolved." if needed else "its rate was too low to ever call it resolved."
-        )
-    query = before.queries[0].model_copy(update={"expect": expected(window, measure)})
-    title = before.title if before.title.startswith(_NOT_SEEN) else f"{_NOT_SEEN}{before.title}"
+        status = "resolved"
+    baseline = None if status == "resolved" else least
     return before.model_copy(
         update={
-            "title": before.title if counts.affected_spans else title,
+            "id": finding_id(report_id, before.fingerprint),
+            "title": carried_title(before.title, counts),
             "severity": "info",
             "status": status,
+            "first_seen": first_seen,
+            "last_seen": last_seen,
             "counts": counts,
             "splits": splits_of(measure),
             "waste": waste_of(window, measure.wasted),
             "evidence": (),
-            "queries": (query,),
-            "explanation": said,
-            "baseline": None if status == "resolved" else least,
+            "queries": (before.queries[0].model_copy(update={"expect": expected(window, measure)}),),
+            "explanation": carried_explanation(counts, baseline),
+            "baseline": baseline,
         }
+    )
+
+
+def carried_title(title: str, counts: Counts) -> str:
+    """A title of the last report, and that its numbers are of then."""
+    said = title.removeprefix(_NOT_SEEN).removeprefix(_RARE)
+    return f"{_RARE if counts.affected_spans else _NOT_SEEN}{said}"
+
+
+def carried_explanation(counts: Counts, baseline: float | None) -> str:
+    """What today's window says of a finding of the last report; without a baseline it is resolved."""
+    if counts.affected_spans:
+        return _STILL
+    if baseline is None:
+        return f"None of {plural(counts.opportunities, 'opportunity')} shows it any more."
+    needed = floor(3 / baseline) + 1 if baseline else 0
+    return f"None of {plural(counts.opportunities, 'opportunity')} shows it; " + (
+        f"{needed} are needed to call it resolved." if needed else "its rate was too low to ever call it resolved."
     )

@@ -14,7 +14,7 @@ from analysis.facts import FactWindow, SpanFact
 from analysis.fields import field_text, places
 from analysis.looking import Seen
 from domain.report import Evidence
-from domain.spans import StoredSpan
+from domain.spans import SOURCE_SPAN_ID, SOURCE_TRACE_ID, StoredSpan
 
 ReadSpan = Callable[[str, str], StoredSpan | None]
 """One span by its ids in hexadecimal; None when it is not there."""
@@ -22,6 +22,7 @@ MAX_EXEMPLARS = 3
 QUOTE_MAX_CHARS = 240
 _RECENT = 30
 _BEFORE_NEEDLE = 60
+_SOURCE_MAX_CHARS = 200
 
 
 class _Quote(NamedTuple):
@@ -76,8 +77,8 @@ def evidence_of(window: FactWindow, seen: Seen, read_span: ReadSpan) -> tuple[Ev
         quotes = list(_quotes(stored, seen.candidate, (*wanted, "name"), most=1))
         if not shown and "arguments" in wanted:
             quotes += [each for each in _quotes(stored, seen.candidate, ("arguments",), 1) if each not in quotes]
-        found += [_evidence(trace_id, span_id, quote) for quote in quotes]
-        shown += 1
+        found += [_evidence((trace_id, span_id), stored, quote) for quote in quotes]
+        shown += bool(quotes)
     return tuple(found)
 
 
@@ -114,7 +115,24 @@ def field_hash(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _evidence(trace_id: str, span_id: str, quote: _Quote) -> Evidence:
+def source_ids(stored: StoredSpan) -> tuple[str, str]:
+    """What a file calls a span's trace and the span; empty where that is the OTLP id."""
+    trace_id = field_text(stored, f"attributes.{SOURCE_TRACE_ID}") or ""
+    span_id = field_text(stored, f"attributes.{SOURCE_SPAN_ID}") or ""
+    return (
+        "" if trace_id == stored.trace_id else trace_id[:_SOURCE_MAX_CHARS],
+        "" if span_id == stored.span_id else span_id[:_SOURCE_MAX_CHARS],
+    )
+
+
+def _evidence(ref: SpanRef, stored: StoredSpan, quote: _Quote) -> Evidence:
+    source_trace_id, source_span_id = source_ids(stored)
     return Evidence(
-        trace_id=trace_id, span_id=span_id, field=quote.field, quote=quote.text, sha256=field_hash(quote.whole)
+        trace_id=ref[0],
+        span_id=ref[1],
+        field=quote.field,
+        quote=quote.text,
+        sha256=field_hash(quote.whole),
+        source_trace_id=source_trace_id,
+        source_span_id=source_span_id,
     )

@@ -6,8 +6,6 @@ status and first sight, from the last report.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 
 from analysis.changes import status_of
 from analysis.counting import counts_of, expected, splits_of, waste_of
@@ -18,11 +16,11 @@ from analysis.looking import Seen
 from analysis.merging import Story, fingerprint, merge
 from analysis.outcomes import Outcomes
 from analysis.phrases import plural, sentence
+from analysis.sightings import finding_id, moment, seen_between
 from domain.report import Counts, Evidence, Finding, Query, Waste
 
 MAX_FINDINGS = 100
 _MAX_ABSORBED = 12
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SURE_SPANS, _SURE_TRACES, _FEW_SPANS = 10, 3, 3
 _CONFIDENCES: tuple[Confidence, ...] = ("high", "medium", "low")
 
@@ -97,7 +95,7 @@ def build_finding(
         title=candidate.title,
         owner=candidate.owner,
         severity=severity_of(candidate.severity, measure, each.impact, len(window.traces)),
-        confidence=_confidence(counts, candidate.confidence),
+        confidence=confidence_of(counts, candidate.confidence),
         status=status_of(counts, before),
         first_seen=min(first, before.first_seen) if before is not None else first,
         last_seen=last,
@@ -105,16 +103,16 @@ def build_finding(
         splits=splits_of(measure),
         waste=waste,
         evidence=tuple(evidence_of(lead)),
-        queries=tuple(_query(window, seen) for seen in (lead, *_told_too(each.story))),
+        queries=queries_of(window, each.story),
         explanation=explanation(each.story, waste),
         fix=candidate.fix,
         acceptance_query=candidate.acceptance,
     )
 
 
-def finding_id(report_id: str, identity: str) -> str:
-    """The id of a finding in one report."""
-    return sha256(f"{report_id}/{identity}".encode()).hexdigest()[:16]
+def queries_of(window: FactWindow, story: Story) -> tuple[Query, ...]:
+    """The query that tells a story, then those of what else was seen of it."""
+    return tuple(_query(window, seen) for seen in (story.lead, *_told_too(story)))
 
 
 def _query(window: FactWindow, seen: Seen) -> Query:
@@ -151,19 +149,7 @@ def _cost(waste: Waste) -> str:
     return f"It costs at most {tokens}{waste.seconds:,.1f} s."
 
 
-def seen_between(window: FactWindow, measure: Measure) -> tuple[int, int]:
-    """When the first affected span began and the last one ended, in nanoseconds since the epoch."""
-    spans = [window.by_ref[ref] for ref in measure.affected if ref in window.by_ref]
-    first = min((span.start_ns for span in spans), default=0)
-    return first, max((max(span.end_ns, span.start_ns) for span in spans), default=0)
-
-
-def moment(nanoseconds: int) -> datetime:
-    """A time as reports state it, to the microsecond."""
-    return _EPOCH + timedelta(microseconds=nanoseconds // 1_000)
-
-
-def _confidence(counts: Counts, at_most: Confidence) -> Confidence:
+def confidence_of(counts: Counts, at_most: Confidence) -> Confidence:
     """How sure a finding is: by how many spans and traces show it, and never more than its detector is."""
     sure = counts.affected_spans >= _SURE_SPANS and counts.affected_traces >= _SURE_TRACES
     own: Confidence = "high" if sure else "medium" if counts.affected_spans >= _FEW_SPANS else "low"

@@ -6,7 +6,7 @@ Traces are read one at a time and kept as facts only; spans are read again one b
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from analysis.coverage import agent_seen, breakdown, coverage_of
@@ -16,9 +16,9 @@ from analysis.fact_rows import fact_columns, fact_rows
 from analysis.facts import FactWindow, TraceFacts
 from analysis.headline import headline, narrative
 from analysis.looking import Settings, load_detectors, look
+from analysis.notes import notes_of
 from analysis.observability import missing
 from analysis.outcomes import outcomes
-from analysis.phrases import plural
 from analysis.telling import findings_of
 from domain.otlp import ResourceSpans, ScopeSpans
 from domain.report import AgentRef, Claims, Report, Spend, TimeWindow
@@ -32,7 +32,8 @@ Row = Sequence[Any]
 class Built:
     """A report and its evidence: fact rows with their columns, the cited spans as encoded TracesData, and `meta`.
 
-    `meta` holds what no span tells: traces excluded, spans dropped, and the detectors' settings as JSON.
+    `meta` holds whose report it bears out, and what no span tells: traces excluded, spans dropped, and the
+    detectors' settings as JSON.
     """
 
     report: Report
@@ -104,19 +105,29 @@ def build_report(
         claims=Claims(),
         narrative_md=narrative(coverage, told.findings),
         spend=Spend(seconds=round(max(clock() - started, 0.0), 3)),
-        notes=(*told.notes, *_notes(excluded, unreadable, dropped_spans)),
+        notes=notes_of(looked.notes, told.left_out, excluded=excluded, unreadable=unreadable, dropped=dropped_spans),
     )
     return Built(
-        report, fact_columns(), fact_rows(facts), _cited(report, spans), meta_of(excluded, dropped_spans, detectors)
+        report, fact_columns(), fact_rows(facts), _cited(report, spans), meta_of(report, unreadable, detectors)
     )
 
 
-def meta_of(excluded_traces: int, dropped_spans: int, detectors: Settings | None) -> Mapping[str, str]:
-    """What an evidence bundle says beside facts and spans; `verify` reads it."""
+def meta_of(report: Report, unreadable_traces: int, detectors: Settings | None) -> Mapping[str, str]:
+    """What an evidence bundle says beside facts and spans: whose report it bears out, and what no span tells."""
     settings = {name: dict(values) for name, values in (detectors or {}).items()}
     return {
-        "excluded_traces": str(excluded_traces),
-        "dropped_spans": str(dropped_spans),
+        "run_id": report.run_id,
+        "report_id": report.report_id,
+        "mode": report.mode,
+        "agent_uuid": report.agent.uuid,
+        "agent_name": report.agent.name,
+        "agent_service": report.agent.service,
+        "window_start": report.window.start.astimezone(UTC).isoformat(),
+        "window_end": report.window.end.astimezone(UTC).isoformat(),
+        "generated_at": report.generated_at.astimezone(UTC).isoformat(),
+        "excluded_traces": str(report.coverage.excluded_traces),
+        "unreadable_traces": str(unreadable_traces),
+        "dropped_spans": str(report.coverage.dropped_spans),
         "detectors": json.dumps(settings, sort_keys=True, default=str),
     }
 
@@ -131,19 +142,6 @@ def _facts(traces: Iterable[StoredTrace]) -> tuple[FactWindow, int]:
         except Exception:
             unreadable += 1
     return FactWindow.of(found), unreadable
-
-
-def _notes(excluded: int, unreadable: int, dropped: int) -> tuple[str, ...]:
-    notes = []
-    if excluded > unreadable:
-        notes.append(f"{plural(excluded - unreadable, 'trace')} had not completed when the window was read.")
-    if unreadable:
-        notes.append(
-            f"{plural(unreadable, 'trace')} could not be read and {'was' if unreadable == 1 else 'were'} left out."
-        )
-    if dropped:
-        notes.append(f"{plural(dropped, 'span')} of this window had been dropped by retention before it was read.")
-    return tuple(notes)
 
 
 def _cited(report: Report, spans: _Spans) -> bytes:

@@ -12,18 +12,17 @@ from analysis.findings import MAX_FINDINGS, build_finding, ranked
 from analysis.looking import Looked, detector_for, unmet
 from analysis.observability import missing
 from analysis.outcomes import outcomes
-from analysis.phrases import plural
 from domain.report import Finding, Query, Report
 
 
 @dataclass(frozen=True)
 class Told:
-    """The findings of a report, the measures behind them, and what to note."""
+    """The findings of a report, the measures behind them, and how many findings were too many."""
 
     findings: tuple[Finding, ...]
     measures: tuple[Measure, ...]
     explaining: tuple[Measure, ...]
-    notes: tuple[str, ...]
+    left_out: int
 
 
 def findings_of(
@@ -51,15 +50,14 @@ def findings_of(
         for each in order
     ]
     measures = [each.measure for each in order]
-    for finding in carried(window, before, findings, lambda query: answer(window, loaded, query), now):
+    old = carried(window, before, findings, lambda query: answer(window, loaded, query), now, report_id)
+    for finding in old:
         measure = answer(window, loaded, finding.queries[0])
         if measure is not None:
             findings.append(finding)
             measures.append(measure)
     explaining = tuple(each.measure for each in order if each.explains_failures)
-    left_out = len(everything) - len(order)
-    notes = [f"{plural(left_out, 'finding')} of least impact were left out."] if left_out else []
-    return Told(tuple(findings), tuple(measures), explaining, (*looked.notes, *notes))
+    return Told(tuple(findings), tuple(measures), explaining, len(everything) - len(order))
 
 
 def answer(window: FactWindow, loaded: Mapping[str, Detector], query: Query) -> Measure | None:

@@ -6,27 +6,29 @@ One line names each mismatch: `findings[0].counts.rate: expected X, found Y`.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from analysis.counting import counts_of, expected, splits_of, waste_of
 from analysis.coverage import agent_seen, breakdown, coverage_of
 from analysis.detecting import Measure
-from analysis.evidence import ReadSpan
+from analysis.evidence import ReadSpan, evidence_of
 from analysis.facts import FactWindow
-from analysis.findings import MAX_FINDINGS, finding_id, moment, ranked, seen_between
+from analysis.findings import MAX_FINDINGS, ranked
 from analysis.looking import Looked, Settings, detector_for, load_detectors, look, shipped_detectors
 from analysis.observability import missing
 from analysis.outcomes import Outcomes, outcomes
+from analysis.sightings import finding_id, moment, seen_between
+from analysis.verifying_frame import frame_lines
 from analysis.verifying_quotes import quote_lines, span_lines
+from analysis.verifying_values import SHOWN_CHARS, differences
 from analysis.verifying_words import word_lines
 from domain.errors import HaloError
-from domain.report import Finding, Query, Report
+from domain.report import Evidence, Finding, Query, Report
 
 _MAX_LINES = 10_000
-_SHOWN_CHARS = 200
 
 
 def verify(
@@ -55,10 +57,10 @@ def verify(
     except (HaloError, ValueError) as error:
         return [f"evidence.meta: {error}"]
     lines: list[str] = []
-    for source in (told.finding_lines, told.coverage_lines, lambda: quote_lines(parsed, read_span), told.other_lines):
+    for source in (told.finding_lines, told.coverage_lines, lambda: told.quote_lines(read_span), told.other_lines):
         lines += source()
     lines += span_lines(parsed, facts, read_span)
-    return lines[:_MAX_LINES]
+    return list(dict.fromkeys(lines))[:_MAX_LINES]
 
 
 class _Told:
@@ -72,7 +74,9 @@ class _Told:
         self._shipped = shipped_detectors() | load_detectors({name: settings[name] for name in settings if "." in name})
         self._looked: Looked = look(facts, load_detectors(settings), missing)
         self._outcomes: Outcomes = outcomes(facts)
-        self._order = ranked(facts, self._looked.seen, self._outcomes)[:MAX_FINDINGS]
+        everything = ranked(facts, self._looked.seen, self._outcomes)
+        self._order = everything[:MAX_FINDINGS]
+        self._left_out = len(everything) - len(self._order)
         self._measures: dict[int, Measure] = {}
 
     def finding_lines(self) -> Iterator[str]:
@@ -86,7 +90,7 @@ class _Told:
                 if measure is None:
                     yield f"{path}.queries[{place}]: {problem}"
                     continue
-                yield from _differences(f"{path}.queries[{place}].expect", expected(self._facts, measure), query.expect)
+                yield from differences(f"{path}.queries[{place}].expect", expected(self._facts, measure), query.expect)
                 if place == 0:
                     self._measures[at] = measure
                     yield from self._own_lines(path, finding, measure)
@@ -94,11 +98,11 @@ class _Told:
     def _own_lines(self, path: str, finding: Finding, measure: Measure) -> Iterator[str]:
         if finding.queries[0].name != finding.detector:
             yield f"{path}.queries[0].name: expected {finding.detector!r}, found {finding.queries[0].name!r}"
-        if finding.id != (own := finding_id(self._report.report_id, finding.fingerprint)) and measure.affected:
+        if finding.id != (own := finding_id(self._report.report_id, finding.fingerprint)):
             yield f"{path}.id: expected {own!r}, found {finding.id!r}"
-        yield from _differences(f"{path}.counts", counts_of(measure), finding.counts)
-        yield from _differences(f"{path}.splits", splits_of(measure), finding.splits)
-        yield from _differences(f"{path}.waste", waste_of(self._facts, measure.wasted), finding.waste)
+        yield from differences(f"{path}.counts", counts_of(measure), finding.counts)
+        yield from differences(f"{path}.splits", splits_of(measure), finding.splits)
+        yield from differences(f"{path}.waste", waste_of(self._facts, measure.wasted), finding.waste)
         if measure.affected:
             first, last = (moment(each) for each in seen_between(self._facts, measure))
             if finding.last_seen != last:
@@ -116,7 +120,7 @@ class _Told:
         except Exception as error:
             return (
                 None,
-                f"cannot be recomputed from its arguments ({type(error).__name__}: {str(error)[:_SHOWN_CHARS]})",
+                f"cannot be recomputed from its arguments ({type(error).__name__}: {str(error)[:SHOWN_CHARS]})",
             )
 
     def coverage_lines(self) -> Iterator[str]:
@@ -127,22 +131,46 @@ class _Told:
         coverage = coverage_of(
             self._facts, self._looked, self._outcomes, explaining, excluded_traces=excluded, dropped_spans=dropped
         )
-        yield from _differences("coverage", coverage, self._report.coverage)
-        yield from _differences("agents", breakdown(self._facts, tuple(self._measures.values())), self._report.agents)
+        yield from differences("coverage", coverage, self._report.coverage)
+        yield from differences("agents", breakdown(self._facts, tuple(self._measures.values())), self._report.agents)
         agent = agent_seen(self._facts, self._report.agent)
-        yield from _differences("agent", agent, self._report.agent)
+        yield from differences("agent", agent, self._report.agent)
 
     def _explains(self, at: int, beside: Collection[str]) -> bool:
         finding = self._report.findings[at]
         return finding.severity != "info" and finding.fingerprint not in beside
 
+    def quote_lines(self, read_span: ReadSpan) -> Iterator[str]:
+        """Quotes that are not where the report says, or not those that its findings call for."""
+        if self._report.mode != "analysis":
+            return quote_lines(self._report, read_span, None)
+        seen = {each.fingerprint: each.story.lead for each in self._order}
+
+        def called_for(finding: Finding) -> tuple[Evidence, ...]:
+            lead = seen.get(finding.fingerprint)
+            return () if lead is None else evidence_of(self._facts, lead, read_span)
+
+        return quote_lines(self._report, read_span, called_for)
+
     def other_lines(self) -> Iterator[str]:
-        """Findings that are missing, and words that say other numbers than the report's."""
-        present = {finding.fingerprint for finding in self._report.findings}
+        """Findings that are missing or misplaced, and words that say other than the evidence does."""
+        present = [finding.fingerprint for finding in self._report.findings]
         for each in self._order:
             if each.fingerprint not in present:
                 yield f"findings: {each.fingerprint} ({each.story.lead.candidate.title}) is missing"
-        yield from word_lines(self._report, self._facts, self._order)
+        yield from self._order_lines(present)
+        yield from word_lines(self._report, self._facts, self._order, self._measures)
+        yield from frame_lines(self._report, self._meta, self._looked.notes, self._left_out)
+
+    def _order_lines(self, present: Sequence[str]) -> Iterator[str]:
+        for at, identity in enumerate(present):
+            if identity in present[:at]:
+                yield f"findings[{at}].fingerprint: {identity} is told before, at findings[{present.index(identity)}]"
+        order = [each.fingerprint for each in self._order if each.fingerprint in present]
+        for at, (told, found) in enumerate(zip(order, dict.fromkeys(present), strict=False)):
+            if told != found:
+                yield f"findings: expected {told} at place {at + 1} by impact, found {found}"
+                return
 
 
 def _settings(meta: Mapping[str, str], trusted: Collection[str]) -> Settings:
@@ -155,30 +183,3 @@ def _settings(meta: Mapping[str, str], trusted: Collection[str]) -> Settings:
     if not isinstance(settings, dict):
         raise ValueError("detectors: expected settings by detector")
     return {name: values for name, values in settings.items() if "." not in name or name in trusted}
-
-
-def _differences(path: str, told: object, found: object) -> Iterator[str]:
-    """A line for each leaf in which what the evidence tells and what the report says differ."""
-    if isinstance(told, BaseModel) and isinstance(found, BaseModel):
-        yield from _differences(path, dict(told), dict(found))
-    elif isinstance(told, dict) and isinstance(found, dict):
-        for key in dict.fromkeys((*told, *found)):
-            if key not in told or key not in found:
-                yield f"{path}.{key}: {_versus(told.get(key), found.get(key))}"
-            else:
-                yield from _differences(f"{path}.{key}", told[key], found[key])
-    elif isinstance(told, tuple) and isinstance(found, tuple):
-        if len(told) != len(found):
-            yield f"{path}: expected {len(told)} entries, found {len(found)}"
-        for at, (one, other) in enumerate(zip(told, found, strict=False)):
-            yield from _differences(f"{path}[{at}]", one, other)
-    elif told != found or isinstance(told, bool) is not isinstance(found, bool):
-        yield f"{path}: {_versus(told, found)}"
-
-
-def _versus(told: object, found: object) -> str:
-    return f"expected {_shown(told)}, found {_shown(found)}"
-
-
-def _shown(value: object) -> str:
-    return "nothing" if value is None else str(value)[:_SHOWN_CHARS]

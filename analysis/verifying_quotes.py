@@ -1,13 +1,14 @@
 """The part of verification that goes back to the bytes of the cited spans."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from analysis.evidence import ReadSpan, field_hash
+from analysis.evidence import ReadSpan, field_hash, source_ids
 from analysis.extraction import trace_facts
 from analysis.facts import FactWindow, SpanFact
 from analysis.fields import field_text
-from domain.report import Evidence, Report
+from analysis.verifying_values import differences
+from domain.report import Evidence, Finding, Report
 from domain.spans import SpanStatus, StoredSpan, StoredTrace, TraceSummary
 
 _FROM_THE_TRACE = (
@@ -26,16 +27,28 @@ _FROM_THE_TRACE = (
 """Facts that other spans of the trace have a part in; one span's bytes cannot tell them."""
 
 
-def quote_lines(report: Report, read_span: ReadSpan) -> Iterator[str]:
-    """A line for each quote that is not where the report says it is."""
+def quote_lines(
+    report: Report, read_span: ReadSpan, called_for: Callable[[Finding], Sequence[Evidence]] | None
+) -> Iterator[str]:
+    """A line for each quote that is not where the report says it is.
+
+    `called_for` tells what a finding has to quote; without it any true quote will do.
+    """
     for at, finding in enumerate(report.findings):
-        for place, item in enumerate(finding.evidence):
-            path = f"findings[{at}].evidence[{place}]"
-            stored = read_span(item.trace_id, item.span_id)
-            if stored is None:
-                yield f"{path}.span_id: span {item.span_id} of trace {item.trace_id} is not in the evidence"
-            else:
-                yield from _quote_lines(path, item, stored)
+        path = f"findings[{at}].evidence"
+        lines = list(_lines_of(path, finding, read_span))
+        if not lines and called_for is not None:
+            lines += differences(path, tuple(called_for(finding)), finding.evidence)
+        yield from lines
+
+
+def _lines_of(path: str, finding: Finding, read_span: ReadSpan) -> Iterator[str]:
+    for place, item in enumerate(finding.evidence):
+        stored = read_span(item.trace_id, item.span_id)
+        if stored is None:
+            yield f"{path}[{place}].span_id: span {item.span_id} of trace {item.trace_id} is not in the evidence"
+        else:
+            yield from _quote_lines(f"{path}[{place}]", item, stored)
 
 
 def _quote_lines(path: str, item: Evidence, stored: StoredSpan) -> Iterator[str]:
@@ -47,6 +60,8 @@ def _quote_lines(path: str, item: Evidence, stored: StoredSpan) -> Iterator[str]
         yield f"{path}.quote: not found in {item.field} of span {item.span_id}"
     if (found := field_hash(text)) != item.sha256:
         yield f"{path}.sha256: expected {found}, found {item.sha256}"
+    for name, told in zip(("source_trace_id", "source_span_id"), source_ids(stored), strict=True):
+        yield from differences(f"{path}.{name}", told, getattr(item, name))
 
 
 def span_lines(report: Report, facts: FactWindow, read_span: ReadSpan) -> Iterator[str]:

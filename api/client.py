@@ -41,12 +41,12 @@ class Client:
         """The JSON that answers a PATCH."""
         return json.loads(self._ask("PATCH", path, body=body))
 
-    def listed(self, path: str, limit: int, **query: Any) -> dict[str, Any]:
+    def listed(self, path: str, limit: int, *, cursor_name: str = "cursor", **query: Any) -> dict[str, Any]:
         """A list of up to `limit` items, over as many pages as that takes: `{items, next_cursor}`."""
         items: list[Any] = []
         cursor: str | None = None
         while True:
-            page = self.get(path, limit=min(limit - len(items), PAGE_ITEMS), cursor=cursor, **query)
+            page = self.get(path, limit=min(limit - len(items), PAGE_ITEMS), **{cursor_name: cursor}, **query)
             items += page["items"]
             cursor = page["next_cursor"]
             if cursor is None or len(items) >= limit:

@@ -5,7 +5,7 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-from domain.endpoint import Endpoint, parse_endpoint
+from domain.endpoint import Endpoint, cannot_listen, parse_endpoint
 from domain.errors import ConfigError
 
 GRACE_S = 2.0
@@ -42,10 +42,7 @@ class Listener:
             await site.start()
         except OSError as error:
             await self._runner.cleanup()
-            reason = error.strerror or str(error)
-            raise ConfigError(
-                f"{self._setting}: cannot listen on {self._wanted}: {reason}; choose another port or stop its owner"
-            ) from error
+            raise ConfigError(f"{self._setting}: {cannot_listen(self._wanted, error)}") from error
         self.endpoint = Endpoint(self._wanted.host, self._runner.addresses[0][1])
 
     async def stop(self) -> None:

@@ -61,7 +61,8 @@ def trace_object(trace: TraceSummary) -> Object:
         "leaf_errors": trace.leaf_errors,
         "input_tokens": trace.input_tokens,
         "output_tokens": trace.output_tokens,
-        "status": trace.status.name.lower(),
+        "status": "error" if trace.leaf_errors else "ok",
+        "root_status": trace.status.name.lower(),
         "has_root": trace.has_root,
         "complete": trace.complete,
     }

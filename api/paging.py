@@ -9,6 +9,8 @@ from api.asking import Answer
 from domain.component import ComponentConfig
 
 MAX_LIMIT = 1_000
+MAX_CURSOR = 2**53
+"""More than any list holds, and still a whole number to every client and to SQLite."""
 Item = TypeVar("Item")
 
 
@@ -16,7 +18,7 @@ class Page(ComponentConfig):
     """The part of a query that every list understands."""
 
     limit: int = Field(default=50, ge=1, le=MAX_LIMIT, description="How many items at most.")
-    cursor: int = Field(default=0, ge=0, description="`next_cursor` of the page before.")
+    cursor: int = Field(default=0, ge=0, le=MAX_CURSOR, description="`next_cursor` of the page before.")
 
 
 def listed(page: Page, fetch: Callable[[int, int], Sequence[Item]], shown: Callable[[Item], Any]) -> Answer:

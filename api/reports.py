@@ -7,6 +7,7 @@ from pydantic import Field
 from api.asking import Answer, Asked, Doors, not_found
 from api.objects import Object, plain_model, report_summary
 from api.paging import MAX_LIMIT, Page, listed
+from api.runs import known_agent_uuid
 from domain.component import ComponentConfig
 from domain.report import Report, Severity
 from rendering.markdown import render
@@ -26,7 +27,7 @@ class ReportFormat(ComponentConfig):
     format: Literal["json", "markdown"] = "json"
 
 
-class FindingQuery(ComponentConfig):
+class FindingQuery(Page):
     """Which findings of the latest reports."""
 
     agent: str | None = None
@@ -37,7 +38,7 @@ class FindingQuery(ComponentConfig):
 def list_reports(doors: Doors, asked: Asked) -> Answer:
     """Summaries of reports, newest first."""
     query = asked.options(ReportQuery)
-    agent_uuid = _agent_uuid(doors, query.agent)
+    agent_uuid = known_agent_uuid(doors, query.agent)
     return listed(
         query,
         lambda limit, offset: doors.control.reports(agent_uuid=agent_uuid, limit=limit, offset=offset),
@@ -60,20 +61,14 @@ def list_findings(doors: Doors, asked: Asked) -> Answer:
     """The findings of the latest report of each agent, in the order of the reports."""
     query = asked.options(FindingQuery)
     items: list[Object] = []
-    for report in _latest(doors, _agent_uuid(doors, query.agent)):
+    for report in _latest(doors, known_agent_uuid(doors, query.agent)):
         source = {"report_id": report.report_id, "run_id": report.run_id, "agent": plain_model(report.agent)}
         items += [
             {**plain_model(finding), **source}
             for finding in report.findings
             if query.severity in (None, finding.severity)
         ]
-    return Answer({"items": items[: query.limit], "next_cursor": None})
-
-
-def _agent_uuid(doors: Doors, prefix: str | None) -> str | None:
-    """A full UUID for a prefix; an agent that has left the window can still be named in full."""
-    agent = doors.window.find_agent(prefix) if prefix else None
-    return agent.uuid if agent else prefix
+    return listed(query, lambda limit, offset: items[offset : offset + limit], lambda item: item)
 
 
 def _latest(doors: Doors, agent_uuid: str | None) -> list[Report]:

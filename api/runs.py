@@ -1,13 +1,13 @@
 """Runs: ask for one, watch it, stop it, fetch what it froze."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from pydantic import Field
 
 from api.asking import Answer, Asked, Doors, RequestError, not_found
 from api.objects import Object, plain_model
 from api.options import LookOptions
-from api.paging import MAX_LIMIT, Page, listed
+from api.paging import MAX_CURSOR, MAX_LIMIT, Page, listed
 from api.times import UtcTime
 from domain.component import ComponentConfig
 from domain.runs import TERMINAL_STATUSES, Dataset, Run, RunStatus, RunWindow
@@ -32,7 +32,7 @@ class RunQuery(Page):
 class EventQuery(ComponentConfig):
     """Which part of a timeline: at most `limit` events after a sequence number."""
 
-    after: int = Field(default=0, ge=0)
+    after: int = Field(default=0, ge=0, le=MAX_CURSOR)
     limit: int = Field(default=100, ge=1, le=MAX_LIMIT)
 
 
@@ -47,7 +47,7 @@ def create_run(doors: Doors, asked: Asked) -> Answer:
     body = asked.content(NewRun)
     agent = find_agent(doors, body.agent_uuid)
     end = body.window_end_at or doors.now()
-    start = body.window_start_at or end - timedelta(hours=body.lookback_hours)
+    start = body.window_start_at or _back(end, body.lookback_hours)
     if start >= end:
         raise RequestError(
             400, f"window_start_at: {start.isoformat()} is not before the window's end {end.isoformat()}"
@@ -59,12 +59,32 @@ def create_run(doors: Doors, asked: Asked) -> Answer:
     return Answer(plain_model(run), status=201, headers={"Location": f"/api/v1/runs/{run.id}"})
 
 
+def _back(end: datetime, hours: float) -> datetime:
+    """Some hours before a time, or the first day of the calendar."""
+    try:
+        return end - timedelta(hours=hours)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
 def find_agent(doors: Doors, uuid_prefix: str) -> Agent:
     """The agent in the window with this UUID or unique prefix; 404 without one."""
     agent = doors.window.find_agent(uuid_prefix)
     if agent is None:
         raise not_found("agent", uuid_prefix)
     return agent
+
+
+def known_agent_uuid(doors: Doors, uuid_prefix: str | None) -> str | None:
+    """The UUID that a filter names: of an agent in the window by prefix, of one that has left it in full; 404."""
+    if not uuid_prefix:
+        return None
+    agent = doors.window.find_agent(uuid_prefix)
+    if agent is not None:
+        return agent.uuid
+    if not doors.control.runs(agent_uuid=uuid_prefix, limit=1):
+        raise not_found("agent", uuid_prefix)
+    return uuid_prefix
 
 
 def find_run(doors: Doors, id_prefix: str) -> Run:
@@ -78,9 +98,7 @@ def find_run(doors: Doors, id_prefix: str) -> Run:
 def list_runs(doors: Doors, asked: Asked) -> Answer:
     """Runs, newest first."""
     query = asked.options(RunQuery)
-    agent_uuid = query.agent
-    if agent_uuid and (agent := doors.window.find_agent(agent_uuid)) is not None:
-        agent_uuid = agent.uuid
+    agent_uuid = known_agent_uuid(doors, query.agent)
     return listed(
         query,
         lambda limit, offset: doors.control.runs(

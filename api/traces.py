@@ -10,9 +10,12 @@ from api.objects import span_object, trace_object, whole_trace
 from api.paging import Page, listed
 from api.times import nanoseconds, since
 from domain.component import ComponentConfig
-from domain.spans import TraceSummary
+from domain.errors import PermanentError
+from domain.otlp import attributes
+from domain.spans import SOURCE_SPAN_ID, StoredSpan, TraceSummary
 from store.base import TraceFilter
 
+MIN_PREFIX_CHARS = 4
 SORTS = ("start", "duration", "spans", "tokens", "errors")
 
 
@@ -60,9 +63,26 @@ def get_trace(doors: Doors, asked: Asked) -> Answer:
 
 
 def get_span(doors: Doors, asked: Asked) -> Answer:
-    """One span of a trace with all it carries, by exact ids."""
+    """One span of a trace with all it carries; trace and span by id, source id or unique prefix of either."""
     trace_id, span_id = asked.place["id"], asked.place["span_id"]
-    span = doors.window.span(trace_id, span_id)
+    span = doors.window.span(trace_id, span_id) or _span_called(doors, trace_id, span_id)
     if span is None:
         raise not_found("span", f"{trace_id}/{span_id}")
     return Answer({"trace_id": span.trace_id, **span_object(span, 0, full=True)})
+
+
+def _span_called(doors: Doors, trace_id: str, span_prefix: str) -> StoredSpan | None:
+    """The one span of a trace whose id, or whose id in the file it came from, starts so; 409 when there are several."""
+    if len(span_prefix) < MIN_PREFIX_CHARS:
+        raise PermanentError(f"span id {span_prefix!r} is too short; give at least {MIN_PREFIX_CHARS} characters")
+    trace = doors.window.trace(trace_id)
+    found: list[StoredSpan] = []
+    for span in trace.spans if trace else ():
+        names = (span.span_id, str(attributes(span.span).get(SOURCE_SPAN_ID, span.span_id)))
+        if span_prefix in names:
+            return span
+        if any(name.startswith(span_prefix) for name in names):
+            found.append(span)
+    if len(found) > 1:
+        raise PermanentError(f"span id {span_prefix!r} is ambiguous: several spans start so; give more of it")
+    return found[0] if found else None

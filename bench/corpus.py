@@ -33,6 +33,7 @@ _SYLLABLES = [
     "yor",
     "zan",
 ]
+SERVICE = "bench-agent"
 SYSTEM = "You are a support agent. Look orders up before you answer. Never promise a refund you cannot make."
 
 
@@ -45,17 +46,26 @@ def vocabulary(chance: random.Random, size: int = 4_000) -> tuple[list[str], lis
 class Corpus:
     """Requests of about `spans_per_request` spans of about `span_bytes` each; the same seed, the same bytes."""
 
-    def __init__(self, seed: int, span_bytes: int, spans_per_request: int, service: str = "bench-agent") -> None:
+    def __init__(
+        self,
+        seed: int,
+        span_bytes: int,
+        spans_per_request: int,
+        *,
+        clock_ns: int = 1_760_000_000_000_000_000,
+        gap_ns: int = 50_000_000,
+    ) -> None:
         self._chance = random.Random(seed)
         self._words, self._weights = vocabulary(self._chance)
         self._spans_per_request = spans_per_request
-        self._service = service
-        self._clock_ns = 1_760_000_000_000_000_000
+        self._gap_ns = gap_ns
+        self._clock_ns = clock_ns
         self._span_bytes = span_bytes
         for _ in range(4):  # the mean follows the parts' sizes, but not in proportion
             probe = list(self.requests(256))
             mean = sum(request.ByteSize() for request in probe) / (len(probe) * spans_per_request)
             self._span_bytes = max(60, round(self._span_bytes * span_bytes / mean))
+        self._clock_ns = clock_ns
 
     def text(self, characters: int) -> str:
         """Prose of about that length."""
@@ -67,7 +77,7 @@ class Corpus:
         while made < spans:
             request = ExportTraceServiceRequest()
             resource = request.resource_spans.add()
-            for key, value in (("service.name", self._service), ("service.version", "1.4.2")):
+            for key, value in (("service.name", SERVICE), ("service.version", "1.4.2")):
                 resource.resource.attributes.append(KeyValue(key=key, value=any_value(value)))
             scope = resource.scope_spans.add()
             scope.scope.name = "openinference.instrumentation.openai"
@@ -126,7 +136,7 @@ class Corpus:
         failed: str = "",
     ) -> None:
         span = scope.spans.add(trace_id=trace_id, span_id=span_id, parent_span_id=parent, name=name, kind=1)
-        self._clock_ns += self._chance.randrange(50_000_000)
+        self._clock_ns += self._chance.randrange(self._gap_ns)
         span.start_time_unix_nano = self._clock_ns
         span.end_time_unix_nano = self._clock_ns + self._chance.randrange(1_000_000, 900_000_000)
         span.status.code, span.status.message = (2, failed) if failed else (1, "")

@@ -35,6 +35,13 @@ async def open_loop(port: int, bodies: list[bytes], rate: float) -> list[float]:
     return sorted(latencies)
 
 
+def traffic(seed: int, seconds: int) -> list[bytes]:
+    """Requests whose spans end about when they are sent, so that an analysis of "until now" has an end."""
+    gap_ns = 2 * 1_000_000_000 // (RATE_PER_S * SPANS)
+    corpus = Corpus(seed, 1_600, SPANS, clock_ns=time.time_ns(), gap_ns=gap_ns)
+    return [body for body, _ in encoded(corpus, RATE_PER_S * seconds * SPANS)]
+
+
 def quantile(values: list[float], share: float) -> float:
     """A quantile of sorted values, in milliseconds."""
     return values[min(len(values) - 1, int(len(values) * share))] * 1_000
@@ -42,14 +49,10 @@ def quantile(values: list[float], share: float) -> float:
 
 def rows(seconds: int = SECONDS) -> list[Row]:
     """Alone, then with analyses running one after the other."""
-    bodies = [body for body, _ in encoded(Corpus(1, 1_600, SPANS), RATE_PER_S * seconds * SPANS)]
-    more = [body for body, _ in encoded(Corpus(2, 1_600, SPANS), RATE_PER_S * seconds * SPANS)]
-    with tempfile.TemporaryDirectory() as directory:
-        settings = {"store.retention.max_age": "3650d"}
-        with Sidecar(Path(directory) / "data", settings) as sidecar:
-            alone = asyncio.run(open_loop(sidecar.grpc_port, bodies, RATE_PER_S))
-            agent = sidecar.items("/api/v1/agents")[0]["uuid"]
-            busy, runs = asyncio.run(_with_runs(sidecar, agent, more))
+    with tempfile.TemporaryDirectory() as directory, Sidecar(Path(directory) / "data") as sidecar:
+        alone = asyncio.run(open_loop(sidecar.grpc_port, traffic(1, seconds), RATE_PER_S))
+        agent = sidecar.items("/api/v1/agents")[0]["uuid"]
+        busy, runs = asyncio.run(_with_runs(sidecar, agent, traffic(2, seconds)))
     p99, p99_busy = quantile(alone, 0.99), quantile(busy, 0.99)
     return [
         Row(
@@ -73,9 +76,8 @@ async def _with_runs(sidecar: Sidecar, agent: str, bodies: list[bytes]) -> tuple
 
     async def keep_running() -> None:
         nonlocal done
-        window = {"window_start_at": "2020-01-01T00:00:00Z", "window_end_at": "2030-01-01T00:00:00Z"}
         while not stop.is_set():
-            await asyncio.to_thread(sidecar.run, agent, **window)
+            await asyncio.to_thread(sidecar.run, agent)
             done += 1
 
     task = asyncio.create_task(keep_running())

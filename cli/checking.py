@@ -45,12 +45,8 @@ def validate(files: tuple[Path, ...], overrides: tuple[str, ...], data_dir: Path
     """Check the configuration: every mistake at once, exit 2 if there is one."""
     from cli.config import load_config
     from cli.detectors import detector_problems
-    from domain.errors import ConfigError
 
-    config = load_config(files, overrides, data_dir)
-    problems = detector_problems(config.analysis.detectors)
-    if problems:
-        raise ConfigError(problems)
+    config = load_config(files, overrides, data_dir, check_detectors=detector_problems)
     if as_json:
         print_json({"valid": True, "data_dir": str(config.data_dir)})
         return
@@ -63,8 +59,9 @@ def validate(files: tuple[Path, ...], overrides: tuple[str, ...], data_dir: Path
 def print_config(files: tuple[Path, ...], overrides: tuple[str, ...], data_dir: Path | None, as_json: bool) -> None:
     """Print the configuration that `halo serve` would use, defaults filled in, secrets hidden."""
     from cli.config import load_config, shown_config
+    from cli.detectors import detector_problems
 
-    shown = shown_config(load_config(files, overrides, data_dir))
+    shown = shown_config(load_config(files, overrides, data_dir, check_detectors=detector_problems))
     if as_json:
         print_json(shown)
         return

@@ -40,6 +40,8 @@ _LATER = {
 }
 _COLLECTOR_ONLY = frozenset(("sending_queue", "retry_on_failure", "tls", "compression", "auth", "balancer_name"))
 Part = TypeVar("Part")
+DetectorCheck = Callable[[Mapping[str, Any]], list[str]]
+"""The problems of `analysis.detectors`; the caller decides in which process they are looked for."""
 
 
 class LoggingConfig(ComponentConfig):
@@ -93,6 +95,8 @@ def load_config(
     overrides: Sequence[str] = (),
     data_dir: Path | None = None,
     environment: Mapping[str, str] = os.environ,
+    *,
+    check_detectors: DetectorCheck = lambda settings: [],
 ) -> HaloConfig:
     """The configuration of files, `--set` and the environment; ConfigError with all problems."""
     raw = read_layers(files, overrides, environment, DEFAULTS)
@@ -103,6 +107,8 @@ def load_config(
         name: _collected(problems, partial(read_settings, model, name, raw.get(name)))
         for name, model in _MODELS.items()
     }
+    if sections["analysis"] is not None:
+        problems += check_detectors(sections["analysis"].detectors)
     if problems or store is None or components is None:
         raise ConfigError(problems)
     return HaloConfig(

@@ -26,8 +26,13 @@ def detector_problems(settings: Mapping[str, Any]) -> list[str]:
         try:
             read_settings(load_component(DETECTORS, name).Config, f"analysis.detectors.{name}", raw)
         except ConfigError as error:
-            problems += error.problems
+            problems += [_in_its_section(problem) for problem in error.problems]
     return problems
+
+
+def _in_its_section(problem: str) -> str:
+    """The loader knows a detector by its kind; in halo.yaml it stands under `analysis`."""
+    return f"analysis.{problem}" if problem.startswith("detectors.") else problem
 
 
 def detector_problems_elsewhere(settings: Mapping[str, Any]) -> list[str]:

@@ -1,11 +1,13 @@
 """`halo report` and `halo finding`: results for programs and for people."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from cli.options import Nouns, json_option, limit_option
 from cli.output import client, field, print_json, print_markdown, print_page, time_field
+from domain.errors import PermanentError
 
 COLUMNS = (
     ("report", field("report_id")),
@@ -53,12 +55,18 @@ def get(report_id: str, evidence_file: str | None, as_json: bool) -> None:
     halo = client()
     found: Any = halo.get(f"/reports/{segment(report_id)}")
     if evidence_file:
-        with click.open_file(evidence_file, "wb") as file:
-            file.write(halo.get_bytes(f"/runs/{segment(found['run_id'])}/evidence"))
+        _save(Path(evidence_file), halo.get_bytes(f"/runs/{segment(found['run_id'])}/evidence"))
     if as_json:
         print_json(found)
         return
     print_markdown(halo.get_bytes(f"/reports/{segment(report_id)}", format="markdown").decode())
+
+
+def _save(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise PermanentError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 @report.command()
@@ -82,5 +90,5 @@ def finding() -> None:
 @json_option
 def list_findings(agent: str | None, severity: str | None, limit: int, as_json: bool) -> None:
     """List findings, by report and impact. Also: list."""
-    page = client().get("/findings", agent=agent, severity=severity, limit=min(limit, 1_000))
+    page = client().listed("/findings", limit, agent=agent, severity=severity)
     print_page(page, FINDING_COLUMNS, as_json=as_json, empty="No findings.")

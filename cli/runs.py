@@ -24,6 +24,10 @@ STATUSES = (
     "queued", "starting", "running", "completed", "incomplete", "failed", "cancelled", "timed_out", "no_traces",
 )  # fmt: skip
 EXIT_INCOMPLETE = 3
+NO_TRACES = (
+    "No trace of the agent ended in this window, which goes by the end of traces; "
+    "--window-start-at and --window-end-at choose another"
+)
 
 
 @click.group(cls=Nouns)
@@ -98,6 +102,8 @@ def poll(run_id: str, interval: float, timeout: float, as_json: bool) -> None:
     if ended["status"] == "completed":
         click.echo(f"\nRead its report:  halo conversation get {ended['conversation_id']}", err=True)
         return
+    if ended["status"] == "no_traces":
+        click.echo(f"\n{NO_TRACES}", err=True)
     sys.exit(EXIT_INCOMPLETE if ended["status"] == "incomplete" else 1)
 
 
@@ -115,7 +121,8 @@ def get(run_id: str, as_json: bool) -> None:
     _print_run(found)
     for delivery in found["deliveries"]:
         error = f": {one_line(delivery['last_error'])}" if delivery["last_error"] else ""
-        click.echo(f"{delivery['exporter']}: {delivery['status']}, {delivery['attempts']} attempts{error}")
+        attempts = "1 attempt" if delivery["attempts"] == 1 else f"{delivery['attempts']} attempts"
+        click.echo(f"{delivery['exporter']}: {delivery['status']}, {attempts}{error}")
 
 
 def _print_run(found: Object) -> None:
@@ -147,7 +154,7 @@ def events(run_id: str, limit: int, as_json: bool) -> None:
     """List a run's timeline."""
     from api.client import segment
 
-    page = client().get(f"/runs/{segment(run_id)}/events", limit=min(limit, 1_000))
+    page = client().listed(f"/runs/{segment(run_id)}/events", limit, cursor_name="after")
     columns = (
         ("seq", field("sequence")),
         ("type", field("type")),

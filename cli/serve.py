@@ -22,6 +22,7 @@ def serve(files: tuple[Path, ...], overrides: tuple[str, ...], data_dir: Path | 
     """
     gc.disable()  # what imports make stays; searching it for garbage takes a fifth of the start
     from cli.config import load_config
+    from cli.detectors import detector_problems_elsewhere
     from cli.sidecar import run_sidecar
 
-    sys.exit(run_sidecar(load_config(files, overrides, data_dir)))
+    sys.exit(run_sidecar(load_config(files, overrides, data_dir, check_detectors=detector_problems_elsewhere)))

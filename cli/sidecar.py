@@ -19,10 +19,8 @@ import structlog
 from api.health import HealthServer, Readiness
 from api.server import ApiServer
 from cli.config import HaloConfig
-from cli.detectors import detector_problems_elsewhere
 from collector.delivery import Outbox
 from collector.pipeline import exporters, receiving
-from domain.errors import ConfigError
 from scheduler.scheduler import Scheduler
 from store.base import ControlStore
 from store.control import open_control, protected_selections
@@ -36,8 +34,6 @@ _log = structlog.get_logger(__name__)
 def run_sidecar(config: HaloConfig) -> int:
     """Serve until a signal comes; 0 after an orderly stop."""
     configure_logs(config.logging.level, config.logging.format)
-    if problems := detector_problems_elsewhere(config.analysis.detectors):
-        raise ConfigError(problems)
     return asyncio.run(_serve_until_signal(config))
 
 

@@ -72,8 +72,8 @@ def _read_report(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise PermanentError(f"{path}: is no report: {error}") from error
-    if not isinstance(found, dict):
-        raise PermanentError(f"{path}: is no report: a JSON object is expected")
+    if not isinstance(found, dict) or not found.get("run_id"):
+        raise PermanentError(f"{path}: is no report: a JSON object with a run_id is expected")
     return found
 
 

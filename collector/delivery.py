@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import structlog
 from pydantic import Field
@@ -51,6 +51,13 @@ class DeliveryConfig(ComponentConfig):
     )
 
 
+class _Outcome(NamedTuple):
+    """What an attempt came to: delivered without an error, to be tried again with a time, else dead."""
+
+    error: str | None = None
+    retry_at: datetime | None = None
+
+
 class Outbox:
     """Delivers while its `async with` lasts; the exporters run as long as it does."""
 
@@ -71,6 +78,7 @@ class Outbox:
         self._stopping = asyncio.Event()
         self._stack = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unsettled: dict[str, _Outcome] = {}
 
     async def __aenter__(self) -> Self:
         try:
@@ -117,22 +125,23 @@ class Outbox:
                 continue
 
     async def _attempt(self, delivery: Delivery, exporter: ReportExporter) -> None:
-        log = _log.bind(exporter=delivery.exporter, run_id=delivery.run_id, delivery_id=delivery.id)
-        settle = partial(self._store.settle_delivery, delivery.id)
+        """One attempt, settled in the store; what could not be settled is settled next time, not exported again."""
+        outcome = self._unsettled.get(delivery.id)
+        if outcome is None:
+            outcome = self._unsettled[delivery.id] = await self._export(delivery, exporter)
+        settle = partial(self._store.settle_delivery, delivery.id, error=outcome.error, retry_at=outcome.retry_at)
+        await asyncio.to_thread(settle)
+        del self._unsettled[delivery.id]
+        _tell(delivery, outcome)
+
+    async def _export(self, delivery: Delivery, exporter: ReportExporter) -> _Outcome:
         try:
             async with asyncio.timeout(self._config.attempt_timeout.total_seconds()):
                 report, markdown = await asyncio.to_thread(self._owed, delivery)
                 await exporter.export(delivery, report, markdown, partial(self._store.evidence, delivery.run_id))
         except Exception as error:
-            retry_at = self._retry_at(delivery, error)
-            await asyncio.to_thread(settle, error=_one_line(error), retry_at=retry_at)
-            event = "report_delivery_retried" if retry_at else "report_delivery_given_up"
-            log.warning(event, attempt=delivery.attempts + 1, error=_one_line(error), retry_at=str(retry_at or "never"))
-            DELIVERIES.labels(delivery.exporter, "retried" if retry_at else "dead").inc()
-        else:
-            await asyncio.to_thread(settle)
-            log.info("report_delivered", attempt=delivery.attempts + 1)
-            DELIVERIES.labels(delivery.exporter, "delivered").inc()
+            return _Outcome(_one_line(error), self._retry_at(delivery, error))
+        return _Outcome()
 
     def _owed(self, delivery: Delivery) -> tuple[Report, str]:
         """The report, and the message of its run's conversation that holds it as Markdown."""
@@ -150,6 +159,17 @@ class Outbox:
             return None
         asked = error.retry_after_s if isinstance(error, RetryableError) else None
         return self._now() + timedelta(seconds=retry_delay_s(self._config, delivery.attempts, asked, self._chance()))
+
+
+def _tell(delivery: Delivery, outcome: _Outcome) -> None:
+    log = _log.bind(exporter=delivery.exporter, run_id=delivery.run_id, delivery_id=delivery.id)
+    if outcome.error is None:
+        log.info("report_delivered", attempt=delivery.attempts + 1)
+        DELIVERIES.labels(delivery.exporter, "delivered").inc()
+        return
+    event = "report_delivery_retried" if outcome.retry_at else "report_delivery_given_up"
+    log.warning(event, attempt=delivery.attempts + 1, error=outcome.error, retry_at=str(outcome.retry_at or "never"))
+    DELIVERIES.labels(delivery.exporter, "retried" if outcome.retry_at else "dead").inc()
 
 
 def retry_delay_s(config: DeliveryConfig, attempts: int, asked_s: float | None, chance: float) -> float:

@@ -98,6 +98,20 @@ class Evidence(ReportModel):
     field: str
     quote: str
     sha256: str
+    source_trace_id: str = Field(
+        default="", description="What the trace's file calls it; empty when that is `trace_id`, as always over OTLP."
+    )
+    source_span_id: str = Field(default="", description="What the span's file calls it; empty when that is `span_id`.")
+
+    @property
+    def shown_trace_id(self) -> str:
+        """The trace's id as people know it."""
+        return self.source_trace_id or self.trace_id
+
+    @property
+    def shown_span_id(self) -> str:
+        """The span's id as people know it."""
+        return self.source_span_id or self.span_id
 
 
 class Query(ReportModel):

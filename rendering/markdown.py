@@ -137,6 +137,6 @@ def _exemplars(finding: Finding) -> list[str]:
         return []
     sections = ["**Recorded examples**"]
     for item in finding.evidence:
-        sections.append(f"Trace {code(item.trace_id)}, span {code(item.span_id)}, {code(item.field)}:")
+        sections.append(f"Trace {code(item.shown_trace_id)}, span {code(item.shown_span_id)}, {code(item.field)}:")
         sections.append(fenced(item.quote))
     return sections

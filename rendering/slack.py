@@ -122,6 +122,6 @@ def _source(finding: Finding) -> str:
         return f"detector {mrkdwn(finding.detector)}"
     example = finding.evidence[0]
     return (
-        f"e.g. trace {_short(example.trace_id, 64)} span {_short(example.span_id, 32)}"
+        f"e.g. trace {_short(example.shown_trace_id, 64)} span {_short(example.shown_span_id, 32)}"
         f"  ·  detector {mrkdwn(finding.detector)}"
     )

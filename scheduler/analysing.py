@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from analysis.reporting import build_report
@@ -63,16 +63,7 @@ def produce_report(
         detectors=detector_settings,
         clock=clock,
     )
-    meta = {
-        **built.meta,
-        "run_id": run_id,
-        "report_id": built.report.report_id,
-        "agent_uuid": agent.uuid,
-        "window_start": window.start.astimezone(UTC).isoformat(),
-        "window_end": window.end.astimezone(UTC).isoformat(),
-        "generated_at": now.astimezone(UTC).isoformat(),
-    }
-    evidence = EvidenceBundle(columns=built.columns, rows=built.rows, cited=built.cited, meta=meta)
+    evidence = EvidenceBundle(columns=built.columns, rows=built.rows, cited=built.cited, meta=built.meta)
     return Produced(built.report, render(built.report), evidence)
 
 

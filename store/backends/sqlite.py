@@ -24,7 +24,7 @@ from store.window import loading
 from store.window.connecting import WINDOW_NAME, require_sqlite
 from store.window.maintenance import Maintenance, Upkeep
 from store.window.merging import Completeness
-from store.window.opening import move_aside, open_window
+from store.window.opening import limit_size, move_aside, open_window
 from store.window.reader import SqliteReader
 from store.window.reader import open_reader as open_directory
 from store.window.retention import Limits
@@ -63,7 +63,7 @@ class Merge(ComponentConfig):
         default=4 * MIB, ge=64 * KIB, description="Bytes of a frame before compression: bigger is smaller and slower."
     )
     step_bytes: Size = Field(
-        default=16 * MIB, ge=64 * KIB, description="Bytes, before compression, that one step holds in memory."
+        default=8 * MIB, ge=64 * KIB, description="Bytes, before compression, that one step holds in memory."
     )
 
 
@@ -85,7 +85,7 @@ class Config(ComponentConfig):
     max_file_bytes: Size = Field(
         default=4 * GIB,
         ge=MIB,
-        description="Size limit of window.db, lowered to 3/4 of what the disk can hold; the oldest traces make room.",
+        description="Size limit of window.db; when it is reached, the oldest traces make room.",
     )
     traces: Traces = Field(default=Traces(), description="When a trace counts as complete.")
     merge: Merge = Field(default=Merge(), description="How complete traces are folded.")
@@ -132,7 +132,7 @@ class SqliteStore:
         self._maintenance = Maintenance(
             config.directory, self._writer, self._upkeep(), now_ns=now_ns, protected=protected
         )
-        self._reader = SqliteReader(config.directory, now_ns)
+        self._reader = SqliteReader(config.directory, now_ns, self._writer.condemn)
         self._opened = ExitStack()
 
     async def __aenter__(self) -> Self:
@@ -164,7 +164,10 @@ class SqliteStore:
         return connection
 
     def _make_room(self, connection: sqlite3.Connection) -> bool:
-        return make_room(connection, lambda: self._maintenance.protected)
+        limit = self._config.max_file_bytes
+        if limit_size(connection, self._config.directory, limit):
+            return True
+        return make_room(connection, limit, lambda: self._maintenance.protected)
 
     def _upkeep(self) -> Upkeep:
         retention, merge = self._config.retention, self._config.merge
@@ -205,13 +208,7 @@ def load_window(requests: Iterable[bytes], directory: Path) -> SqliteReader:
     """Encoded trace requests as a complete window in `directory` (a temporary one), without an event loop."""
     require_sqlite()
     merge = Merge()
-    return loading.load(
-        requests,
-        directory,
-        max_file_bytes=2**50,
-        fold_bytes=merge.step_bytes,
-        frame_bytes=merge.frame_bytes,
-    )
+    return loading.load(requests, directory, step_bytes=merge.step_bytes, frame_bytes=merge.frame_bytes)
 
 
 def _ns(duration: timedelta) -> int:

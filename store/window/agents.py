@@ -138,3 +138,15 @@ def agent_number(connection: sqlite3.Connection, agent: Named) -> int:
     ).lastrowid
     assert number is not None
     return number
+
+
+def forget_agents(connection: sqlite3.Connection) -> int:
+    """Forget agents without traces once they take half of the places, the longest unseen first; how many."""
+    held = connection.execute("SELECT count(*) FROM agents").fetchone()[0]
+    unseen = connection.execute(
+        "SELECT id FROM agents WHERE id <> ? AND traces = 0 AND nested_traces = 0 ORDER BY last_ns LIMIT ?",
+        (NOBODY, max(held - MAX_AGENTS // 2, 0)),
+    ).fetchall()
+    connection.executemany("DELETE FROM agents WHERE id = ?", unseen)
+    connection.executemany("DELETE FROM dropped WHERE agent = ?", unseen)
+    return len(unseen)

@@ -8,6 +8,7 @@ short everywhere, so the busy timeout only bridges an opening or a checkpoint.
 import sqlite3
 import sys
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from domain.errors import ConfigError
@@ -19,6 +20,32 @@ _BUSY_TIMEOUT_S = 5.0
 _STATEMENTS = 256
 _WRITER_CACHE_KIB = 8192
 _READER_CACHE_KIB = 2048
+_LOG_BYTES = 64 * 1024 * 1024
+_LOG_SHARE = 8
+
+
+class Log(NamedTuple):
+    """The write-ahead log beside a window, and how long it may become before a commit has to wait for it."""
+
+    path: Path
+    most_bytes: int
+    inode: int  # of the file it belongs to
+
+    @property
+    def size_bytes(self) -> int:
+        """Its size now."""
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+
+def log_of(connection: sqlite3.Connection) -> Log:
+    """The log of a writing connection's file; `most_bytes` leaves room for the file at its size limit."""
+    pages = connection.execute("PRAGMA max_page_count").fetchone()[0]
+    path = connection.execute("PRAGMA database_list").fetchone()[2]
+    most_bytes = min(_LOG_BYTES, pages * PAGE_BYTES // _LOG_SHARE)
+    return Log(Path(f"{path}-wal"), most_bytes, Path(path).stat().st_ino)
 
 
 def require_sqlite() -> None:
@@ -43,6 +70,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
             "secure_delete=OFF",
             "temp_store=MEMORY",
             f"cache_size=-{_WRITER_CACHE_KIB}",
+            f"journal_size_limit={_LOG_BYTES}",
             "trusted_schema=OFF",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()

@@ -13,15 +13,17 @@ from store.window.containers import Codec
 from store.window.ingest import Ingest
 from store.window.merging import Completeness, fold, next_to_fold
 from store.window.opening import open_window
-from store.window.packing import place
+from store.window.packing import place, settle
 from store.window.planning import plan
 from store.window.reader import SqliteReader
 from store.window.rolling import apply_rebuilt, rebuild_due
 from store.window.schema import MAX_INT
+from store.window.spans import CACHED_BYTES
 from store.window.transactions import transaction
 
 _COMPLETE = Completeness(0, 0)
 _NOW_NS = MAX_INT // 2
+_NO_LIMIT = 2**50
 
 
 def save_completeness(connection: sqlite3.Connection, completeness: Completeness) -> None:
@@ -33,23 +35,23 @@ def save_completeness(connection: sqlite3.Connection, completeness: Completeness
         )
 
 
-def load(
-    requests: Iterable[bytes], directory: Path, *, max_file_bytes: int, fold_bytes: int, frame_bytes: int
-) -> SqliteReader:
+def load(requests: Iterable[bytes], directory: Path, *, step_bytes: int, frame_bytes: int) -> SqliteReader:
     """Encoded trace requests as a complete window in `directory`, which is made if need be.
 
-    More than `fold_bytes` are folded by trace, so that reading a trace does not open many batches.
+    More than a reader keeps open is folded by trace, or reading one trace would open many batches.
     PermanentError when a request is no trace request; RetryableError when the disk is full.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    connection = open_window(directory, max_file_bytes=max_file_bytes)
+    connection = open_window(directory, max_file_bytes=_NO_LIMIT)
     try:
         connection.execute("PRAGMA synchronous=OFF")
         save_completeness(connection, _COMPLETE)
         loaded = _append_all(connection, requests)
         reading = connect_reader(directory / WINDOW_NAME)
         try:
-            _finish(connection, reading, step_bytes=fold_bytes if loaded > fold_bytes else 0, frame_bytes=frame_bytes)
+            _roll_up(connection, reading)
+            if loaded > CACHED_BYTES:
+                _fold(connection, reading, step_bytes, frame_bytes)
         finally:
             reading.close()
     finally:
@@ -70,13 +72,17 @@ def _append_all(connection: sqlite3.Connection, requests: Iterable[bytes]) -> in
     return size_bytes
 
 
-def _finish(writing: sqlite3.Connection, reading: sqlite3.Connection, *, step_bytes: int, frame_bytes: int) -> None:
+def _roll_up(writing: sqlite3.Connection, reading: sqlite3.Connection) -> None:
     while rebuilt := rebuild_due(reading, _NOW_NS, force=True):
         with transaction(writing):
             apply_rebuilt(writing, rebuilt)
+
+
+def _fold(writing: sqlite3.Connection, reading: sqlite3.Connection, step_bytes: int, frame_bytes: int) -> None:
     codec = Codec()
-    while step_bytes and (chosen := next_to_fold(reading, _COMPLETE.cuts(_NOW_NS), step_bytes)):
-        frames, _ = fold(reading, codec, chosen, frame_bytes=frame_bytes, step_bytes=step_bytes)
-        for frame in frames:
-            with transaction(writing):
+    while chosen := next_to_fold(reading, _COMPLETE.cuts(_NOW_NS), step_bytes):
+        frames, settled = fold(reading, codec, chosen, frame_bytes=frame_bytes, step_bytes=step_bytes)
+        with transaction(writing):
+            settle(writing, settled)
+            for frame in frames:
                 place(writing, frame)

@@ -8,20 +8,19 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import structlog
 
-from domain.errors import RetryableError
 from store.base import Selection
+from store.window.agents import forget_agents
 from store.window.connecting import WINDOW_NAME
 from store.window.containers import Codec
 from store.window.eviction import forget_dropped
 from store.window.merging import Completeness, compact, fold, next_to_compact, next_to_fold
-from store.window.opening import is_corruption
-from store.window.packing import Frame, Subject, place
+from store.window.opening import limit_size
+from store.window.packing import Frame, place, settle
 from store.window.pool import Pool
 from store.window.retention import Limits, Retention, refresh_oldest
 from store.window.rolling import apply_rebuilt, rebuild_due
@@ -35,7 +34,9 @@ _LOG = structlog.get_logger()
 _T = TypeVar("_T")
 _TICK_S = 0.5
 _IDLE_S = 2.0
-_PAUSE_FACTOR = 4.0
+_PAUSE_FACTOR = 6.0
+_BRISK_FACTOR = 1.0  # for what may not fall behind: rolling up, and folding when much waits to be folded
+_MUCH_SHARE = 4
 _UNUSED_AFTER_SPANS = 100_000
 
 
@@ -62,13 +63,14 @@ class Maintenance:
         now_ns: Callable[[], int],
         protected: Callable[[], Sequence[Selection]],
     ) -> None:
+        self._directory = directory
         self._writer = writer
         self._upkeep = upkeep
         self._now_ns = now_ns
         self._read_protected = protected
         self.protected: Sequence[Selection] = ()
-        self._pool = Pool(directory / WINDOW_NAME)
-        self._tidying = Tidying(directory, writer, upkeep.max_file_bytes)
+        self._pool = Pool(directory / WINDOW_NAME, writer.condemn)
+        self._tidying = Tidying(directory, writer)
         self._codec = Codec()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -98,12 +100,8 @@ class Maintenance:
 
     def run_pass(self, *, force: bool = False) -> None:
         """One pass; with `force` nothing that could be done now is put off."""
-        try:
-            with self._lock, self._pool.connection() as (_, connection):
-                self._pass(connection, force)
-        except RetryableError as error:
-            self._report_damage(error.__cause__)
-            raise
+        with self._lock, self._pool.connection() as (_, connection):
+            self._pass(connection, force)
 
     def _pass(self, connection: sqlite3.Connection, force: bool) -> None:
         self._roll_up(connection, force)
@@ -117,25 +115,15 @@ class Maintenance:
         self._tidy(connection, force)
         self._measure(connection)
 
-    def _report_damage(self, cause: BaseException | None) -> None:
-        """Have the writer move a damaged file aside: it is the one to open a new one."""
-
-        def fail(_: sqlite3.Connection) -> None:
-            assert cause is not None
-            raise cause
-
-        if cause is not None and is_corruption(cause):
-            with suppress(sqlite3.Error):
-                self._writer.call(fail, transactional=False)
-
     def _roll_up(self, connection: sqlite3.Connection, force: bool) -> None:
+        now_ns = self._now_ns()  # what becomes due meanwhile is for the next time, or this would never end
         while not self._stopping.is_set():
             began = time.thread_time()
-            rebuilt = rebuild_due(connection, self._now_ns(), force=force)
+            rebuilt = rebuild_due(connection, now_ns, force=force)
             if not rebuilt:
                 return
             self._writer.call(lambda writing, rebuilt=rebuilt: apply_rebuilt(writing, rebuilt))  # type: ignore[misc]
-            self._yield(began, force)
+            self._yield(began, force, _BRISK_FACTOR)
 
     def _evict(self, connection: sqlite3.Connection, force: bool) -> None:
         now_ns = self._now_ns()
@@ -162,15 +150,17 @@ class Maintenance:
             "SELECT 1 FROM containers WHERE agent NOT NULL AND oldest_ns < ?", (cutoff_ns,)
         ).fetchone():
             self._writer.call(lambda writing: refresh_oldest(writing, cutoff_ns))
+        if self._evicted_spans:
+            self._writer.call(forget_agents)
 
     def _read_share(self) -> float:
-        return self._writer.call(used_share, transactional=False)
+        return self._writer.call(lambda writing: used_share(writing, self._upkeep.max_file_bytes), transactional=False)
 
     def _fold(self, connection: sqlite3.Connection, force: bool) -> None:
         upkeep = self._upkeep
+        cuts = upkeep.completeness.cuts(self._now_ns())  # once: folding what completes meanwhile would make crumbs
         while not self._stopping.is_set():
             began = time.thread_time()
-            cuts = upkeep.completeness.cuts(self._now_ns())
             chosen = next_to_fold(connection, cuts, upkeep.step_bytes)
             if not chosen:
                 return
@@ -178,16 +168,12 @@ class Maintenance:
             frames, settled = fold(
                 connection, self._codec, chosen, frame_bytes=upkeep.frame_bytes, step_bytes=upkeep.step_bytes
             )
-            self._settle(settled)
+            if settled:
+                self._writer.call(lambda writing, settled=settled: settle(writing, settled))  # type: ignore[misc]
             MERGED_SPANS.inc(sum(self._place(frame) for frame in frames))
-            self._yield(began, force)
+            is_much = self._measure(connection) * _MUCH_SHARE > self._upkeep.max_file_bytes
+            self._yield(began, force, _BRISK_FACTOR if is_much else _PAUSE_FACTOR)
             self._roll_up(connection, force)
-
-    def _settle(self, subjects: Sequence[Subject]) -> None:
-        rows = [(subject.key, subject.revision) for subject in subjects]
-        if rows:
-            update = "UPDATE traces SET hot = 0 WHERE id = ? AND revision = ?"
-            self._writer.call(lambda writing: writing.executemany(update, rows).rowcount)
 
     def _place(self, frame: Frame) -> int:
         moved = self._writer.call(lambda writing: place(writing, frame))
@@ -220,21 +206,26 @@ class Maintenance:
             self._writer.call(lambda writing: forget_dropped(writing, self._now_ns()))
 
     def _tidy(self, connection: sqlite3.Connection, force: bool) -> None:
+        limit = self._upkeep.max_file_bytes
+        self._writer.call(lambda writing: limit_size(writing, self._directory, limit), transactional=False)
         if force or time.monotonic() - self._writer.last_commit_s >= _IDLE_S:
             self._tidying.vacuum(connection)
             self._tidying.truncate()
         else:
             self._tidying.checkpoint()
 
-    def _measure(self, connection: sqlite3.Connection) -> None:
-        hot_bytes = "SELECT coalesce(sum(stored_bytes), 0) FROM containers WHERE agent IS NULL"
-        HOT_BYTES.set(connection.execute(hot_bytes).fetchone()[0])
+    def _measure(self, connection: sqlite3.Connection) -> int:
+        """Set the gauges; the bytes that wait to be folded."""
+        hot = "SELECT coalesce(sum(stored_bytes), 0) FROM containers WHERE agent IS NULL"
+        hot_bytes = int(connection.execute(hot).fetchone()[0])
+        HOT_BYTES.set(hot_bytes)
         WINDOW_SPANS.set(connection.execute("SELECT coalesce(sum(spans), 0) FROM agents").fetchone()[0])
         WINDOW_BYTES.set(self._tidying.stored_bytes)
+        return hot_bytes
 
-    def _yield(self, began: float, force: bool) -> None:
+    def _yield(self, began: float, force: bool, factor: float = _PAUSE_FACTOR) -> None:
         """Leave processor and disk to arrivals for a while, if there are any; `began` is this thread's own time."""
         self._tidying.checkpoint()
         busy = self._writer.waiting or time.monotonic() - self._writer.last_commit_s < _TICK_S
         if busy and not force:
-            self._stopping.wait((time.thread_time() - began) * _PAUSE_FACTOR)
+            self._stopping.wait((time.thread_time() - began) * factor)

@@ -114,9 +114,12 @@ def move_aside(path: Path, reason: str) -> None:
     _LOG.error("window_moved_aside", reason=reason, kept_as=str(target))
 
 
-def limit_size(connection: sqlite3.Connection, directory: Path, max_file_bytes: int) -> int:
-    """Cap the file in pages, below what the disk can hold: a full disk would leave no room even to delete."""
-    pages = int(connection.execute("PRAGMA page_count").fetchone()[0])
+def limit_size(connection: sqlite3.Connection, directory: Path, max_file_bytes: int) -> bool:
+    """Cap the file in pages, below what the disk can hold now; whether it may grow more than before.
+
+    A full disk would leave SQLite no room even to delete.
+    """
+    pages, before = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "max_page_count"))
     holdable = int((shutil.disk_usage(directory).free + pages * PAGE_BYTES) * _DISK_SHARE)
     wanted = max(min(max_file_bytes, holdable) // PAGE_BYTES, _LEAST_PAGES)
-    return int(connection.execute(f"PRAGMA max_page_count={wanted}").fetchone()[0])
+    return bool(connection.execute(f"PRAGMA max_page_count={wanted}").fetchone()[0] > before)

@@ -18,7 +18,7 @@ UPDATE spans SET container = ?, ordinal = ? WHERE trace = ? AND span_id = ? AND 
 """
 
 
-FRAME_SPANS = 1_024
+FRAME_SPANS = 2_048
 HALF_FULL = 0.5
 
 
@@ -138,11 +138,16 @@ def place(connection: sqlite3.Connection, frame: Frame) -> int:
     release_spans(connection, Counter(span.container for span in came).items())
     if moved < len(moves):
         release_spans(connection, [(number, len(moves) - moved)])
+    settle(connection, frame.completed)
+    return moved
+
+
+def settle(connection: sqlite3.Connection, traces: Iterable[Subject]) -> None:
+    """Nothing of these traces is left to fold, unless something has arrived since they were looked at."""
     connection.executemany(
         "UPDATE traces SET hot = 0 WHERE id = ? AND revision = ?",
-        [(trace.key, trace.revision) for trace in frame.completed if trace.revision is not None],
+        [(trace.key, trace.revision) for trace in traces if trace.revision is not None],
     )
-    return moved
 
 
 def _arrived(connection: sqlite3.Connection, spans: Iterable[Placed], container: int) -> list[Placed]:

@@ -6,21 +6,23 @@ place, connections to the old one are closed at their next use.
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from domain.errors import RetryableError
 from store.window.connecting import connect_reader
+from store.window.opening import is_corruption
 
 _MAX_IDLE = 4
 
 
 class Pool:
-    """Lends connections; `close` when done."""
+    """Lends connections; `close` when done. `on_damage` is told the number of a file that proved damaged."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, on_damage: Callable[[int], None] | None = None) -> None:
         self._path = path
+        self._on_damage = on_damage
         self._idle: list[tuple[int, sqlite3.Connection]] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -37,6 +39,8 @@ class Pool:
             yield file, connection
         except sqlite3.Error as error:
             connection.close()
+            if self._on_damage is not None and is_corruption(error):
+                self._on_damage(file)
             raise RetryableError(f"the window cannot be read now: {self._path}: {error}") from error
         finally:
             self._give_back(file, connection)

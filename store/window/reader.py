@@ -30,8 +30,10 @@ SELECT s.container, s.ordinal, t.first_ns + s.arrived_ms * 1000000 FROM spans s 
 class SqliteReader:
     """Implements `store.base.WindowReader`; thread-safe, and a context manager that closes its connections."""
 
-    def __init__(self, directory: Path, now_ns: Callable[[], int]) -> None:
-        self._pool = Pool(directory / WINDOW_NAME)
+    def __init__(
+        self, directory: Path, now_ns: Callable[[], int], on_damage: Callable[[int], None] | None = None
+    ) -> None:
+        self._pool = Pool(directory / WINDOW_NAME, on_damage)
         self._now_ns = now_ns
         self._source = SpanSource()
 

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from store.window.agents import SHARE_COLUMNS, Share, Totals, agent_number, named, own_service, share, texts
-from store.window.rollup import COLUMNS, RollUp, roll_up
+from store.window.rollup import COLUMNS, Identity, RollUp, roll_up
 from store.window.schema import NOBODY
 
 _QUIET_NS = 1_000_000_000
 _GROWN_SPANS = 2_000
-_STEP_TRACES = 500
+_STEP_TRACES = 1_500
 _STEP_SPANS = 20_000
 _SPANS = f"SELECT {COLUMNS} FROM spans WHERE trace = ? ORDER BY span_id"
 _UPDATE = """
@@ -69,7 +69,7 @@ def apply_rebuilt(connection: sqlite3.Connection, rebuilt: Sequence[Rebuilt]) ->
     """Write sums that are still true; how many were."""
     totals = Totals()
     applied = 0
-    numbers: dict[str, int] = {}
+    numbers: dict[Identity, int] = {}
     for before, sums in rebuilt:
         agent, nested = _agents(connection, sums, numbers)
         listed = json.dumps(nested) if nested else None
@@ -82,25 +82,21 @@ def apply_rebuilt(connection: sqlite3.Connection, rebuilt: Sequence[Rebuilt]) ->
         applied += 1
         totals.remove(before)
         totals.add(agent, nested, sums, before.last_ns)
-        relate(connection, before.key, before.nested, nested)
+        if before.nested or nested:
+            relate(connection, before.key, before.nested, nested)
     totals.apply(connection)
     return applied
 
 
-def _agents(connection: sqlite3.Connection, sums: RollUp, numbers: dict[str, int]) -> tuple[int, list[int]]:
-    """The numbers of a trace's owner and of the other agents in it."""
+def _agents(connection: sqlite3.Connection, sums: RollUp, numbers: dict[Identity, int]) -> tuple[int, list[int]]:
+    """The numbers of a trace's owner and of the other agents in it; `numbers` remembers those met before."""
     if sums.owner is None:
         return NOBODY, []
-    identities = (sums.owner, *sums.nested)
-    found = texts(connection, (number for identity in identities for number in identity))
-    agents = []
-    for identity in identities:
-        agent = named(identity, found)
-        if agent.uuid not in numbers:
-            numbers[agent.uuid] = agent_number(connection, agent)
-        agents.append(numbers[agent.uuid])
-    owner = agents[0]
-    return owner, sorted({agent for agent in agents[1:] if agent not in (owner, NOBODY)})
+    for identity in (sums.owner, *sums.nested):
+        if identity not in numbers:
+            numbers[identity] = agent_number(connection, named(identity, texts(connection, identity)))
+    owner = numbers[sums.owner]
+    return owner, sorted({numbers[each] for each in sums.nested}.difference((owner, NOBODY)))
 
 
 def relate(connection: sqlite3.Connection, key: int, before: Sequence[int], after: Sequence[int]) -> None:

@@ -1,4 +1,8 @@
-"""Keeping the file below its size limit, and making room when a commit has hit it all the same."""
+"""Keeping the file below its size limit, and making room when a commit has hit it all the same.
+
+The limit is the configured one. When the disk is smaller, nothing is evicted: senders are told to wait, since
+what fills the disk may well be somebody else's.
+"""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -16,7 +20,7 @@ _LOG = structlog.get_logger()
 _HIGH_WATER, _LOW_WATER = 0.9, 0.85
 _NEAR_PAGES = 64
 _RESERVE_PAGES = 1024  # evicting may need a few pages before it frees many
-_FREED_SHARE = 0.05
+_FREED_PAGES = 1024  # a sender waits: upkeep goes on from here
 
 
 def evict_batch(connection: sqlite3.Connection, batch: Batch) -> int:
@@ -26,18 +30,15 @@ def evict_batch(connection: sqlite3.Connection, batch: Batch) -> int:
     return evicted.spans
 
 
-def used_share(connection: sqlite3.Connection) -> float:
-    """How much of the file's limit is in use; `connection` is the one the limit was set on."""
-    pages, free, limit = _pages(connection)
-    return (pages - free) / limit
+def used_share(connection: sqlite3.Connection, max_file_bytes: int) -> float:
+    """How much of the file's size limit is in use."""
+    pages, free = _pages(connection)
+    return (pages - free) * PAGE_BYTES / max_file_bytes
 
 
-def _pages(connection: sqlite3.Connection) -> tuple[int, int, int]:
-    pages, free, limit = (
-        int(connection.execute(f"PRAGMA {name}").fetchone()[0])
-        for name in ("page_count", "freelist_count", "max_page_count")
-    )
-    return pages, free, limit
+def _pages(connection: sqlite3.Connection) -> tuple[int, int]:
+    pages, free = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count"))
+    return int(pages), int(free)
 
 
 def needs_room(share: float, *, already_evicting: bool) -> bool:
@@ -45,17 +46,19 @@ def needs_room(share: float, *, already_evicting: bool) -> bool:
     return share > (_LOW_WATER if already_evicting else _HIGH_WATER)
 
 
-def make_room(connection: sqlite3.Connection, protected: Callable[[], Sequence[Selection]]) -> bool:
-    """After a commit that did not fit: evict the oldest; False when the disk is full rather than the file.
+def make_room(
+    connection: sqlite3.Connection, max_file_bytes: int, protected: Callable[[], Sequence[Selection]]
+) -> bool:
+    """After a commit that did not fit: evict the oldest; False when it is not the size limit that was reached.
 
     Runs on the writing thread, outside a transaction.
     """
-    pages, _, limit = _pages(connection)
-    if pages + _NEAR_PAGES < limit:
+    limit = max_file_bytes // PAGE_BYTES
+    if _pages(connection)[0] + _NEAR_PAGES < limit:
         return False
-    wanted_pages = max(int(limit * _FREED_SHARE), _NEAR_PAGES)
+    wanted_pages = max(_NEAR_PAGES, min(limit // 20, _FREED_PAGES))
     connection.execute(f"PRAGMA max_page_count={limit + _RESERVE_PAGES}")
-    _LOG.warning("eviction_started", reason="size", limit_bytes=limit * PAGE_BYTES)
+    _LOG.debug("eviction_started", reason="size", limit_bytes=max_file_bytes)
     taken = 0
     try:
         while _pages(connection)[1] < wanted_pages:
@@ -67,5 +70,5 @@ def make_room(connection: sqlite3.Connection, protected: Callable[[], Sequence[S
             taken += spans
     finally:
         connection.execute(f"PRAGMA max_page_count={limit}")
-    _LOG.warning("eviction_committed", reason="size", spans=taken)
+    _LOG.debug("eviction_committed", reason="size", spans=taken)
     return taken > 0

@@ -10,7 +10,7 @@ from domain.spans import TraceSummary
 from store.base import Selected, Selection, TraceFilter
 from store.window.eviction import dropped_spans
 from store.window.schema import MAX_INT, NOBODY
-from store.window.summaries import Listed, completeness_cuts, freshen, is_complete, summaries
+from store.window.summaries import Listed, completeness_cuts, freshen, is_behind, is_complete, summaries
 
 _OF_AGENTS = (
     "(t.agent IN (SELECT value FROM json_each(:agents)) OR t.id IN (SELECT trace FROM trace_agents WHERE agent IN"
@@ -63,7 +63,10 @@ def agent_numbers(connection: sqlite3.Connection, uuids: Sequence[str]) -> list[
 
 
 def list_traces(connection: sqlite3.Connection, wanted: TraceFilter, now_ns: int) -> list[TraceSummary]:
-    """As `store.base.WindowReader.list_traces`: clean traces sorted by SQLite, dirty ones put among them."""
+    """As `store.base.WindowReader.list_traces`: clean traces sorted by SQLite, dirty ones put among them.
+
+    When too many are dirty, all are sorted and filtered by the sums they had, and only the page is made new.
+    """
     if wanted.sort.removeprefix("-") not in _SORTS or wanted.status not in (None, "ok", "error"):
         raise PermanentError(
             f"traces are sorted by {', '.join(_SORTS)} (- for descending) and filtered by status ok or error;"
@@ -73,10 +76,11 @@ def list_traces(connection: sqlite3.Connection, wanted: TraceFilter, now_ns: int
     sign = -1 if wanted.sort.startswith("-") else 1
     cuts = completeness_cuts(connection, now_ns)
     where, values = _where(connection, wanted)
-    page = f"SELECT t.id FROM traces t WHERE NOT t.dirty {where} ORDER BY {column} {'DESC' if sign < 0 else ''}, t.id"
+    known = "1" if is_behind(connection) else "NOT t.dirty"
+    page = f"SELECT t.id FROM traces t WHERE {known} {where} ORDER BY {column} {'DESC' if sign < 0 else ''}, t.id"
     page_end = wanted.offset + wanted.limit
     clean = summaries(connection, f"WHERE t.id IN ({page} LIMIT :page_end)", {**values, "page_end": page_end}, cuts)
-    dirty = summaries(connection, "WHERE t.dirty", {}, cuts)
+    dirty = summaries(connection, "WHERE t.dirty", {}, cuts) if known != "1" else ()
     found = [*clean, *(each for each in dirty if _is_wanted(each, wanted))]
     found.sort(key=lambda each: (sign * key_of(each.summary), each.key))
     return [each.summary for each in found[wanted.offset : page_end]]

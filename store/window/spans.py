@@ -16,7 +16,7 @@ from domain.spans import StoredSpan
 from domain.wire import Piece
 from store.window.containers import Codec, Container, open_container
 
-_CACHED_BYTES = 32 * 1024 * 1024
+CACHED_BYTES = 32 * 1024 * 1024
 _CACHED_ENVELOPES = 512
 
 
@@ -69,7 +69,7 @@ class SpanSource:
             if key not in self._containers:
                 self._containers[key] = opened
                 self._cached_bytes += len(opened.raw)
-            while self._cached_bytes > _CACHED_BYTES and len(self._containers) > 1:
+            while self._cached_bytes > CACHED_BYTES and len(self._containers) > 1:
                 _, dropped = self._containers.popitem(last=False)
                 self._cached_bytes -= len(dropped.raw)
 

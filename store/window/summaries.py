@@ -10,6 +10,7 @@ from store.window.agents import SHARE_COLUMNS, Named, Share, named, own_service,
 from store.window.rolling import rebuild
 from store.window.rollup import RollUp
 
+FRESHENED_TRACES = 500
 _SUMMARY = """
 SELECT t.id, t.dirty, t.last_ns, t.trace_id, t.source_id, t.session, coalesce(a.uuid, ''), coalesce(a.name, ''),
     coalesce(s.text, ''), coalesce(r.text, ''), t.spans, t.start_ns, t.end_ns, t.rooted, t.has_root, t.status,
@@ -33,6 +34,12 @@ class Fresh(NamedTuple):
     def agents(self) -> tuple[Named, ...]:
         """Everybody in it, the owner first."""
         return ((self.owner,) if self.owner else ()) + self.nested
+
+
+def is_behind(connection: sqlite3.Connection) -> bool:
+    """Whether more traces wait to be rolled up than a reader may rebuild for itself."""
+    waiting = "SELECT count(*) FROM (SELECT 1 FROM traces WHERE dirty LIMIT ?)"
+    return bool(connection.execute(waiting, (FRESHENED_TRACES + 1,)).fetchone()[0] > FRESHENED_TRACES)
 
 
 def freshen(connection: sqlite3.Connection, where: str, values: Sequence[object]) -> Iterator[Fresh]:

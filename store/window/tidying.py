@@ -9,11 +9,10 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from store.window.connecting import WINDOW_NAME, connect_writer
+from store.window.connecting import WINDOW_NAME, Log, connect_writer
 from store.window.writer import Writer
 
-_LOG_BYTES = 4 * 1024 * 1024
-_LOG_SHARE = 8
+_LOG_BYTES = 16 * 1024 * 1024
 _VACUUM_PAGES = 256
 _SLACK_PAGES = 8
 
@@ -21,32 +20,29 @@ _SLACK_PAGES = 8
 class Tidying:
     """Checkpoints and vacuums one window; used by one thread."""
 
-    def __init__(self, directory: Path, writer: Writer, max_file_bytes: int) -> None:
+    def __init__(self, directory: Path, writer: Writer) -> None:
         self._path = directory / WINDOW_NAME
-        self._log_path = directory / f"{WINDOW_NAME}-wal"
         self._writer = writer
-        self._log_limit = min(_LOG_BYTES, max_file_bytes // _LOG_SHARE)
 
     @property
-    def log_bytes(self) -> int:
-        """The size of the write-ahead log."""
-        return _size(self._log_path)
+    def _log(self) -> Log:
+        return self._writer.log
 
     @property
     def stored_bytes(self) -> int:
         """The size of the window and its log."""
-        return _size(self._path) + self.log_bytes
+        return self._path.stat().st_size + self._log.size_bytes
 
     def checkpoint(self) -> None:
         """Copy the log into the file when it has grown long."""
-        if self.log_bytes <= self._log_limit:
+        if self._log.size_bytes <= min(_LOG_BYTES, self._log.most_bytes // 2):
             return
         self._on_own_connection("PRAGMA wal_checkpoint(PASSIVE)")
         self._writer.call(_pragma("wal_checkpoint(PASSIVE)"), transactional=False)
 
     def truncate(self) -> None:
         """Copy all of the log into the file and cut it to nothing; a reader in its midst puts that off."""
-        if self.log_bytes:
+        if self._log.size_bytes:
             self._on_own_connection("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def vacuum(self, connection: sqlite3.Connection) -> None:
@@ -67,13 +63,6 @@ class Tidying:
                 raise
         finally:
             connection.close()
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
 
 
 def _free_pages(connection: sqlite3.Connection) -> int:

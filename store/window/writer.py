@@ -19,6 +19,7 @@ import structlog
 from domain.errors import RetryableError
 from domain.otlp import ExportTraceServiceRequest
 from store.base import Appended
+from store.window.connecting import log_of
 from store.window.containers import Codec
 from store.window.ingest import Ingest
 from store.window.opening import is_corruption, primary_code
@@ -128,7 +129,23 @@ class Writer:
                 raise RetryableError("the store is not running", retry_after_s=RETRY_AFTER_S)
             self._tasks.append(_Task(run, future))
             self._wake.notify()
-        return future.result()  # type: ignore[return-value]
+        try:
+            return future.result()  # type: ignore[return-value]
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    def condemn(self, file: int) -> None:
+        """A reader found the file with this inode damaged: move it aside soon, if it is still the one in use."""
+
+        def replace(connection: sqlite3.Connection) -> None:
+            if self.log.inode == file:
+                connection.close()
+                self._is_open = False
+                self._ensure_open()
+
+        with self._wake:
+            self._tasks.append(_Task(replace, Future()))
+            self._wake.notify()
 
     def _run(self) -> None:
         while True:
@@ -167,9 +184,9 @@ class Writer:
         results += self._commit(group)
         with self._wake:
             self._queued_bytes -= sum(len(arrival.request) for arrival, _ in results)
-        self.last_commit_s = time.monotonic()
         COMMIT_SECONDS.observe(time.perf_counter() - first_queued_s)
         _tell(results)
+        self._bound_log()
 
     def _fits(self, size_bytes: int, spans: int) -> bool:
         following = len(self._arrivals[0].request)
@@ -209,6 +226,7 @@ class Writer:
             self.ingest.dictionary.rolled_back()
             raise
         self.ingest.dictionary.committed()
+        self.last_commit_s = time.monotonic()
         COMMITS.inc()
         for name, count in zip(outcome._fields, outcome, strict=True):
             if count:
@@ -222,7 +240,21 @@ class Writer:
     def _open(self, *, damaged: bool) -> None:
         self._connection = self._opened(damaged)
         self.ingest = Ingest(self._connection, self._codec)
+        self.log = log_of(self._connection)
         self._is_open = True
+
+    def _bound_log(self) -> None:
+        """Checkpoint here when the upkeep is too slow: a log that fills the disk could never be copied out of it."""
+        if self.log.size_bytes > self.log.most_bytes:
+            self._copied_log()
+
+    def _copied_log(self) -> bool:
+        """Copy the log into the file, so that it starts anew; False when that was not possible as a whole."""
+        try:
+            _, logged, copied = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error:
+            return False
+        return bool(0 < logged == copied)
 
     def _after_failure(self, error: BaseException) -> bool:
         """Repair what can be repaired; whether trying again makes sense."""
@@ -230,7 +262,13 @@ class Writer:
             self._connection.close()
             self._is_open = False
             return True
-        return primary_code(error) == sqlite3.SQLITE_FULL and self._make_room(self._connection)
+        if primary_code(error) != sqlite3.SQLITE_FULL:
+            return False
+        copied = self._copied_log()
+        try:
+            return self._make_room(self._connection) or copied
+        except sqlite3.Error:
+            return copied
 
 
 def _tell(results: Iterable[tuple[_Arrival, _Result]]) -> None:

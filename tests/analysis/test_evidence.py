@@ -177,3 +177,34 @@ def test_a_requested_tool_is_quoted_where_it_is_requested() -> None:
     (item,) = evidence_of(facts, seen(facts, "tool_calls"), lambda trace_id, span_id: stored(answer))
 
     assert (item.field, item.quote) == (f"attributes.{prefix}1.tool_call.function.name", "look")
+
+
+def test_original_ids_are_cited_beside_the_derived_ones_only_where_they_differ() -> None:
+    """The ids of a file may be no OTLP ids; over OTLP there is nothing to add."""
+    run = Run()
+    run.bare_call(error="ValueError: no")
+    facts = window(run)
+    plain = make_span(name="look")
+    same = {"halo.source.trace_id": plain.trace_id.hex(), "halo.source.span_id": plain.span_id.hex()}
+    other = {"halo.source.trace_id": "run-7", "halo.source.span_id": "s" * 999}
+
+    cited = [
+        evidence_of(facts, seen(facts, "error"), lambda *ids, said=said: stored(make_span(1, said, name="look")))[0]
+        for said in ({}, same, other)
+    ]
+
+    assert [(item.source_trace_id, item.source_span_id) for item in cited] == [("", ""), ("", ""), ("run-7", "s" * 200)]
+    assert (cited[2].shown_trace_id, cited[0].shown_trace_id) == ("run-7", cited[0].trace_id)
+    assert (cited[2].shown_span_id, cited[0].shown_span_id) == ("s" * 200, cited[0].span_id)
+
+
+def test_a_span_that_says_nothing_takes_no_exemplars_place() -> None:
+    """Verification sees only cited spans, and must come to the same three."""
+    run = Run()
+    silent, *_ = [run.bare_call(error="ValueError: no") for _ in range(4)]
+    facts = window(run)
+
+    def read(trace_id: str, span_id: str) -> StoredSpan:
+        return stored(make_span(name="" if span_id == silent else "look"))
+
+    assert len({item.span_id for item in evidence_of(facts, seen(facts, "error"), read)}) == MAX_EXEMPLARS

@@ -64,5 +64,5 @@ async def test_a_port_in_use_is_one_line_with_the_setting() -> None:
     async with a_server() as first:
         config = Config(endpoint=Endpoint("127.0.0.1", first.endpoint.port))
         second = ApiServer(config, window=FakeWindow(), control=FakeControl(), now=lambda: NOW)
-        with pytest.raises(ConfigError, match=r"^api.endpoint: cannot listen on 127.0.0.1:\d+: .*in use"):
+        with pytest.raises(ConfigError, match=r"^api.endpoint: 127.0.0.1:\d+ is in use; stop"):
             await second.__aenter__()

@@ -91,6 +91,9 @@ async def test_a_window_can_be_given_in_any_zone_and_by_length(api: Asker) -> No
     by_end = await api.run(window_end_at="2025-02-01T10:00:00+02:00", lookback_hours=2)
     by_both = await api.run(window_start_at="2025-01-01T00:00:00", window_end_at="2025-01-02")
 
+    first = await api.run(window_end_at="0001-01-01T01:00:00")
+
+    assert first["window"] == {"start": "0001-01-01T00:00:00Z", "end": "0001-01-01T01:00:00Z"}
     assert by_end["window"] == {"start": "2025-02-01T06:00:00Z", "end": "2025-02-01T08:00:00Z"}
     assert by_both["window"] == {"start": "2025-01-01T00:00:00Z", "end": "2025-01-02T00:00:00Z"}
 
@@ -118,11 +121,19 @@ async def test_all_mistakes_of_a_body_are_named_at_once(api: Asker) -> None:
         ("POST", "/runs", {"agent_uuid": "aaaa"}, 409, "several agents start so"),
         ("POST", "/runs", [], 400, "must be a JSON object"),
         ("POST", "/runs", {"agent_uuid": "aaaa1", "window_start_at": "2026-01-01"}, 400, "is not before"),
+        ("POST", "/runs", {"agent_uuid": "aaaa1", "window_end_at": "9999-12-31T23:59:59-01:00"}, 400, "out of range"),
+        ("POST", "/runs", {"agent_uuid": "aaaa1", "window_end_at": "2262-01-01"}, 400, "use a time before 2262"),
+        ("GET", "/traces?since=0001-01-01T00:00:00%2B14:00", None, 400, "since: 0001-01-01T00:00:00+14:00 is out of"),
+        ("GET", "/runs?agent=nobody", None, 404, "no agent with id 'nobody'"),
+        ("GET", "/reports?agent=nobody", None, 404, "no agent with id 'nobody'"),
+        ("GET", "/findings?agent=nobody", None, 404, "no agent with id 'nobody'"),
         ("GET", "/runs/nope", None, 404, "no run with id 'nope'"),
         ("GET", "/agents?time_range=2d", None, 400, "time_range"),
         ("GET", "/traces?sort=name", None, 400, "sort"),
         ("GET", "/traces?since=yesterday", None, 400, "write a duration (24h) or an ISO 8601 time"),
         ("GET", "/traces?limit=0&cursor=-1", None, 400, "cursor"),
+        ("GET", "/traces?cursor=99999999999999999999999", None, 400, "cursor"),
+        ("GET", "/runs/run-1/events?after=99999999999999999999999", None, 400, "after"),
         ("GET", "/traces/ffff", None, 404, "no trace with id 'ffff'"),
         ("GET", "/reports/none", None, 404, "no report with id 'none'"),
         ("GET", "/conversations/none", None, 404, "no conversation"),
@@ -197,6 +208,9 @@ async def test_traces_are_listed_filtered_and_shown_as_trees(api: Asker) -> None
     full = await api.get("/traces/0000?spans=full")
 
     assert [int(trace["trace_id"], 16) for trace in errors["items"]] == [1, 3, 5]
+    assert {trace["status"] for trace in errors["items"]} == {"error"}
+    assert {trace["status"] for trace in (await api.get("/traces?status=ok"))["items"]} == {"ok"}
+    assert errors["items"][0]["root_status"] == "unset"
     assert errors["items"][0]["duration_s"] == 2.0
     assert [(span["name"], span["depth"]) for span in whole["spans"]] == [
         ("run", 0),
@@ -212,6 +226,20 @@ async def test_traces_are_listed_filtered_and_shown_as_trees(api: Asker) -> None
     assert lookup["resource"] == {"service.name": "gaia"}
     one = await api.get(f"/traces/{1:032x}/spans/{3:016x}")
     assert (one["trace_id"], one["attributes"]) == (f"{1:032x}", lookup["attributes"])
+    assert await api.get(f"/traces/0000/spans/{3:016x}") == one
+    several, problem = await api.ask("GET", f"/traces/{1:032x}/spans/0000")
+    assert (several, "several spans start so" in problem["detail"]) == (409, True)
+    assert (await api.ask("GET", "/traces/0000/spans/ffff"))[0] == 404
+    assert (await api.ask("GET", f"/traces/{1:032x}/spans/00"))[0] == 409
+
+
+async def test_an_agent_that_left_the_window_is_still_a_filter(api: Asker) -> None:
+    """Its runs and reports outlive its traces; only somebody nobody knows is refused."""
+    await api.run()
+    api.control.set_run("run-1", agent_uuid="gone-agent-uuid")
+
+    assert [run["id"] for run in (await api.get("/runs?agent=gone-agent-uuid"))["items"]] == ["run-1"]
+    assert (await api.get("/reports?agent=gone-agent-uuid"))["items"] == []
 
 
 async def test_reports_come_as_json_as_markdown_and_as_findings(api: Asker) -> None:
@@ -231,6 +259,9 @@ async def test_reports_come_as_json_as_markdown_and_as_findings(api: Asker) -> N
     assert await api.get("/reports/rep-1") == report.model_dump(mode="json")
     assert (listed["items"][0]["headline"], listed["items"][0]["finding_count"]) == (report.headline, 2)
     assert [(item["id"], item["run_id"]) for item in findings["items"]] == [("f-1", "run-1")]
+    assert findings["next_cursor"] is None
+    assert (await api.get("/findings?limit=1"))["next_cursor"] == "1"
+    assert [item["id"] for item in (await api.get("/findings?limit=1&cursor=1"))["items"]] == [report.findings[1].id]
     assert markdown.startswith("# page_down fails")
     assert evidence.startswith(b"SQLite format 3")
 

@@ -17,10 +17,13 @@ def test_a_valid_configuration_is_said_to_be_so(tmp_path: Path) -> None:
 
 
 def test_validate_checks_the_detectors_too(tmp_path: Path) -> None:
-    """Here nothing is served, so the analysis may be loaded."""
+    """Here nothing is served, so the analysis may be loaded; its mistakes are told together with all others."""
     result = HALO("validate", "--set", "analysis.detectors.unusable_tool.floor=2", "--set", "api.endpoint=nowhere")
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: api.endpoint: 'nowhere' is no endpoint; write host:port")
+    assert "Error: analysis.detectors.unusable_tool.floor: " in result.stderr
+    unknown = HALO("validate", "--set", "analysis.detectors.nope={}")
+    assert unknown.stderr.startswith("Error: analysis.detectors.nope: unknown type 'nope'; use one of: ")
     result = HALO("validate", "--set", "analysis.detectors.unusable_tool.floor=2")
     assert result.stderr.startswith("Error: analysis.detectors.unusable_tool.floor: ")
 

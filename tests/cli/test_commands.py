@@ -87,7 +87,14 @@ def test_poll_exits_by_what_became_of_the_run(halo: Halo, agent: dict[str, Any])
     polled = halo("run", "poll", empty["id"], "--interval", "0.1", "--json")
 
     assert (polled.exit_code, json.loads(polled.stdout)["status"]) == (1, "no_traces")
+    assert "--window-start-at and --window-end-at choose another" in polled.stderr
     assert empty["window"] == {"start": "2001-01-01T00:00:00Z", "end": "2001-01-02T00:00:00Z"}
+
+
+def delivered(halo: Halo, run_id: str) -> str:
+    """What `run get` tells once its report has been delivered."""
+    wait_until(lambda: halo.json("run", "get", run_id)["deliveries"][0]["status"] == "delivered")
+    return halo.told("run", "get", run_id)
 
 
 def test_a_run_can_be_followed_and_is_found_in_lists(halo: Halo, run: dict[str, Any]) -> None:
@@ -97,11 +104,13 @@ def test_a_run_can_be_followed_and_is_found_in_lists(halo: Halo, run: dict[str, 
 
     assert len(events["items"]) == 2
     assert events["next_cursor"] == "2"
+    assert len(halo.json("run", "events", run["id"], "--limit", "100000")["items"]) == len(kinds)
     assert "started" in kinds
     assert kinds[-1] == "completed"
     assert "halo run create" not in halo.told("run", "ls", "--status", "completed")
     assert run["id"] in halo.told("run", "ls")
     assert "traces        6" in halo.told("run", "get", run["id"])
+    assert "file: delivered, 1 attempt\n" in delivered(halo, run["id"])
     ended = halo("run", "cancel", run["id"])
     assert (ended.exit_code, "has already ended: completed" in ended.stderr) == (1, True)
 
@@ -137,6 +146,12 @@ def test_a_report_is_read_verified_and_caught_when_changed(
     evidence.unlink()
     without = halo("verify", path)
 
+    unsaved = halo("report", "get", run["id"], "--evidence", tmp_path / "none" / "e.db")
+    path.write_text("{}")
+    empty = halo("verify", path, "--data-dir", sidecar.data_dir)
+
+    assert (unsaved.exit_code, "e.db: cannot be written: No such file" in unsaved.stderr) == (1, True)
+    assert (empty.exit_code, "a JSON object with a run_id is expected" in empty.stderr) == (1, True)
     assert confirmed == from_store
     assert " numbers and " in confirmed
     assert confirmed.endswith(" quotes confirmed\n")

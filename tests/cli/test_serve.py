@@ -88,7 +88,8 @@ def test_a_port_in_use_is_named_by_its_setting(tmp_path: Path) -> None:
         lines = refused([*command(tmp_path / "b"), "--set", taken])
 
     assert len(lines) == 1
-    assert lines[0].startswith("Error: api.endpoint: cannot listen on 127.0.0.1:")
+    assert lines[0].startswith("Error: api.endpoint: 127.0.0.1:")
+    assert lines[0].endswith(" is in use; stop the program that listens there or choose another port")
 
 
 def test_wrong_settings_of_a_detector_stop_the_start_like_all_others(tmp_path: Path) -> None:

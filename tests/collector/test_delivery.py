@@ -155,6 +155,28 @@ async def test_a_store_that_fails_for_a_moment_stops_nothing() -> None:
     assert exporter.taken == [owed.id]
 
 
+async def test_a_report_is_not_sent_again_because_its_delivery_could_not_be_noted() -> None:
+    """On a full disk a channel would be told the same thing every second."""
+
+    class Full(FakeControl):
+        refused = 0
+
+        def settle_delivery(self, delivery_id: str, **said: object) -> None:
+            if self.refused < 3:
+                self.refused += 1
+                raise RetryableError("disk full")
+            super().settle_delivery(delivery_id, **said)  # type: ignore[arg-type]
+
+    store, exporter = Full(), FakeExporter()
+    owed = store.owe("a")
+    config = DeliveryConfig(poll_interval=timedelta(milliseconds=1))
+    async with Outbox(config, {"a": exporter}, store, now=Clock()):  # type: ignore[arg-type]
+        await until(lambda: store.owed[owed.id].status == "delivered")
+
+    assert (store.refused, exporter.attempts, exporter.taken) == (3, 1, [owed.id])
+    assert store.owed[owed.id].attempts == 1
+
+
 async def test_an_exporter_that_cannot_open_closes_those_before_it() -> None:
     """A start that fails leaves no session behind."""
 

@@ -120,3 +120,13 @@ def test_no_narrative_can_contain_more_than_paragraphs_lists_strong_and_code(tex
     assert children <= {"text", "text_special", "strong_open", "strong_close", "code_inline", "softbreak"}
     kinds = {token.type.removesuffix("_open").removesuffix("_close") for token in tokens}
     assert kinds <= {"inline", "paragraph", "bullet_list", "ordered_list", "list_item", "code_block"}
+
+
+def test_people_are_shown_the_ids_that_they_know() -> None:
+    """A derived id of a file's trace is found nowhere but here."""
+    known = a_finding().evidence[0].model_copy(update={"source_trace_id": "run-7", "source_span_id": "step-1"})
+    shown = render(a_report(findings=(a_finding(evidence=(known,)),)))
+
+    assert "Trace `run-7`, span `step-1`, `status.message`:" in shown
+    assert "  trace run-7 span step-1 status.message:" in shown
+    assert known.trace_id not in shown

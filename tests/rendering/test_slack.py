@@ -68,3 +68,12 @@ def test_many_long_findings_stay_within_slacks_limits() -> None:
     assert sum(len(text["text"]) for text in texts(message)) <= MESSAGE_MAX_CHARS + SECTION_MAX_CHARS
     assert not any(re.search(r"&\w*…", text["text"]) for text in rest)
     assert "more findings in the full report." in rest[-1]["text"]
+
+
+def test_an_example_is_named_by_the_ids_that_people_know() -> None:
+    """Files may call their traces anything."""
+    known = a_finding().evidence[0].model_copy(update={"source_trace_id": "run-7", "source_span_id": "step-1"})
+    shown = json.dumps(blocks(a_report(findings=(a_finding(evidence=(known,)),))))
+
+    assert "e.g. trace run-7 span step-1" in shown
+    assert known.trace_id not in shown

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from domain.spans import OWN_SERVICE, SpanKind, agent_uuid
 from store.base import Selection, TraceFilter
+from store.window import agents as window_agents
 from tests.store.window_kit import (
     EVERYTHING,
     START_NS,
@@ -136,3 +139,24 @@ async def test_agents_are_listed_by_when_they_last_received_spans(tmp_path: Path
         assert [agent.name for agent in reader.agents()] == ["new", "old"]
         assert [agent.name for agent in reader.agents(since_ns=START_NS + 1)] == ["new"]
         assert reader.agents()[1].last_seen_ns == START_NS
+
+
+async def test_agents_are_limited_and_those_without_traces_make_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent name made of a request id must not grow the list of agents for ever."""
+    monkeypatch.setattr(window_agents, "MAX_AGENTS", 4)
+    clock = Clock()
+    async with open_store(tmp_path, clock, retention={"max_age": "1h"}) as store:
+        seen = []
+        for generation in range(3):
+            for number in range(6):
+                await keep(store, *whole_trace((generation, number)), service=f"{generation} {number}")
+                await store.maintain(force=True)
+            sums = store.reader().sums()
+            seen.append((sums["agents"], sums["traces"], {a.name[0] for a in store.reader().agents()}))
+            clock.forward(7200)
+            await store.maintain(force=True)
+
+    assert seen[0] == (4, 6, {"0"})
+    assert [(count >= 2, traces, names) for count, traces, names in seen[1:]] == [(True, 6, {"1"}), (True, 6, {"2"})]

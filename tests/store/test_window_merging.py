@@ -211,7 +211,7 @@ def test_whatever_happens_totals_places_and_answers_agree(steps: list[tuple[Any,
 def test_a_big_file_is_folded_while_it_is_loaded(tmp_path: Path) -> None:
     """Reading traces out of interleaved batches would decompress each batch again and again."""
     words = random.Random(3)
-    notes = [words.randbytes(20_000).hex() for _ in range(20)]
+    notes = [words.randbytes(40_000).hex() for _ in range(20)]
     requests = [
         request_of(make_span(trace, part, note=notes[trace]) for trace in range(20)).SerializeToString()
         for part in range(22)

@@ -175,3 +175,14 @@ async def test_stopping_commits_what_is_queued(tmp_path: Path) -> None:
 
     assert [answer.accepted for answer in answers] == [3] * 20
     assert spans == 60
+
+
+async def test_the_log_stays_bounded_without_any_upkeep(tmp_path: Path) -> None:
+    """A log that grew to fill the disk could never be copied into the file, and nothing would ever recover."""
+    longest = 0
+    async with open_store(tmp_path, Clock(), max_file_bytes=16 * 2**20) as store:
+        for number in range(200):
+            await keep(store, make_span(number, "root", note="%x" % (7**number) * 50))
+            longest = max(longest, (tmp_path / "window.db-wal").stat().st_size)
+
+    assert longest <= 2 * 2**20 + 256 * 1024
