@@ -23,6 +23,7 @@ from analysis.telling import findings_of
 from domain.otlp import ResourceSpans, ScopeSpans
 from domain.report import AgentRef, Claims, Report, Spend, TimeWindow
 from domain.spans import StoredSpan, StoredTrace
+from domain.version import VERSION
 from domain.wire import Piece, join
 
 Row = Sequence[Any]
@@ -116,6 +117,7 @@ def meta_of(report: Report, unreadable_traces: int, detectors: Settings | None) 
     """What an evidence bundle says beside facts and spans: whose report it bears out, and what no span tells."""
     settings = {name: dict(values) for name, values in (detectors or {}).items()}
     return {
+        "halo_version": VERSION,
         "run_id": report.run_id,
         "report_id": report.report_id,
         "mode": report.mode,

@@ -27,6 +27,7 @@ from analysis.verifying_values import SHOWN_CHARS, differences
 from analysis.verifying_words import word_lines
 from domain.errors import HaloError
 from domain.report import Evidence, Finding, Query, Report
+from domain.version import VERSION
 
 _MAX_LINES = 10_000
 
@@ -71,6 +72,7 @@ class _Told:
         self._report = report
         self._facts = facts
         self._meta = meta
+        self._as_told = meta.get("halo_version", VERSION) == VERSION
         self._shipped = shipped_detectors() | load_detectors({name: settings[name] for name in settings if "." in name})
         self._looked: Looked = look(facts, load_detectors(settings), missing)
         self._outcomes: Outcomes = outcomes(facts)
@@ -142,7 +144,7 @@ class _Told:
 
     def quote_lines(self, read_span: ReadSpan) -> Iterator[str]:
         """Quotes that are not where the report says, or not those that its findings call for."""
-        if self._report.mode != "analysis":
+        if self._report.mode != "analysis" or not self._as_told:
             return quote_lines(self._report, read_span, None)
         seen = {each.fingerprint: each.story.lead for each in self._order}
 
@@ -153,7 +155,12 @@ class _Told:
         return quote_lines(self._report, read_span, called_for)
 
     def other_lines(self) -> Iterator[str]:
-        """Findings that are missing or misplaced, and words that say other than the evidence does."""
+        """Findings that are missing or misplaced, and words that say other than the evidence does.
+
+        Only this version's reports are held to these: another version words, orders and proposes differently.
+        """
+        if not self._as_told:
+            return
         present = [finding.fingerprint for finding in self._report.findings]
         for each in self._order:
             if each.fingerprint not in present:

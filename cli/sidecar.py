@@ -27,6 +27,7 @@ from store.control import open_control, protected_selections
 from telemetry.logs import configure_logs
 
 STOP_DEADLINE_S = 25.0
+_UMASK = 0o027  # traces and reports hold prompts: not for every user of the machine
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from cli.options import json_option
 from cli.output import print_json
 from domain.errors import PermanentError
 from rendering.escaping import one_line
+
+if TYPE_CHECKING:
+    from analysis.facts import FactWindow
 
 DEFAULT_DATA_DIR = Path("halo-data")
 _CHECKED = ("counts", "splits", "waste")
@@ -30,7 +33,8 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 @click.option(
     "--data-dir",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Take the evidence from this data directory.  [default: HALO_DATA_DIR, ./halo-data]",
+    help="Take the evidence from this data directory, and derive the facts of traces that its window still holds "
+    "from their bytes again.  [default for evidence alone: HALO_DATA_DIR, ./halo-data]",
 )
 @click.option(
     "--trust-detector",
@@ -57,14 +61,23 @@ def verify(
     bundle = read_evidence(_evidence(report, found, evidence_file, data_dir))
     facts = facts_from_rows(bundle.columns, bundle.rows)
     lines = mismatches(found, facts, cited_spans(bundle.cited), bundle.meta, trusted_detectors=trusted)
+    compared = 0
+    if data_dir is not None:
+        more, compared = _window_lines(facts, data_dir)
+        lines += more
     if as_json:
         print_json({"confirmed": not lines, "mismatches": lines})
     elif lines:
         click.echo("\n".join(map(one_line, lines)))
         click.echo(f"{report}: {len(lines)} mismatched", err=True)
     else:
-        click.echo(f"{_numbers(found):,} numbers and {_quotes(found):,} quotes confirmed")
+        again = _looked_again(compared, len(facts.traces)) if data_dir is not None else ""
+        click.echo(f"{_numbers(found):,} numbers and {_quotes(found):,} quotes confirmed{again}")
     sys.exit(1 if lines else 0)
+
+
+def _looked_again(compared: int, traces: int) -> str:
+    return f"; facts of {compared:,} of {traces:,} traces derived again from the window's bytes"
 
 
 def _read_report(path: Path) -> dict[str, Any]:
@@ -79,6 +92,8 @@ def _read_report(path: Path) -> dict[str, Any]:
 
 def _evidence(path: Path, report: dict[str, Any], evidence_file: Path | None, data_dir: Path | None) -> bytes | Path:
     """The given file, else the one beside the report, else what a data directory keeps of the run."""
+    from store.control import kept_evidence
+
     if evidence_file is not None:
         return evidence_file
     run_id = str(report.get("run_id", ""))
@@ -87,19 +102,31 @@ def _evidence(path: Path, report: dict[str, Any], evidence_file: Path | None, da
     if data_dir is None and (found := next((each for each in beside if each.is_file()), None)):
         return found
     directory = data_dir or Path(os.environ.get("HALO_DATA_DIR") or DEFAULT_DATA_DIR)
-    kept = _kept_evidence(directory, run_id) if (directory / "control.db").is_file() else None
+    kept = kept_evidence(directory, run_id)
     if kept is None:
         missing = f"neither {beside[0].name} beside it nor run {one_line(run_id) or '?'} in {directory}"
         raise PermanentError(f"{path}: no evidence: {missing}; give --evidence or --data-dir")
     return kept
 
 
-def _kept_evidence(directory: Path, run_id: str) -> bytes | None:
-    from store.control import open_control
+def _window_lines(facts: "FactWindow", directory: Path) -> tuple[list[str], int]:
+    """What the window's bytes say against the frozen facts, and how many traces could be compared."""
+    from analysis.verifying_window import rederived_lines
+    from cli.config import BACKENDS, DEFAULT_BACKEND
+    from domain.component import load_component
 
-    with open_control(directory) as control:
-        run = control.run(run_id)
-        return control.evidence(run.id) if run is not None else None
+    lines: list[str] = []
+    compared = 0
+    if not (directory / "window.db").is_file():
+        return lines, compared
+    with load_component(BACKENDS, DEFAULT_BACKEND).open_reader(directory) as reader:
+        for frozen in facts.traces:
+            stored = reader.trace(frozen.trace_id)
+            found = rederived_lines(frozen, stored) if stored is not None else None
+            if found is not None:
+                compared += 1
+                lines += found
+    return lines, compared
 
 
 def _numbers(report: dict[str, Any]) -> int:

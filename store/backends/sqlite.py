@@ -40,8 +40,8 @@ class Retention(ComponentConfig):
     """How much of each agent is kept; the oldest goes first, never what a running analysis reads."""
 
     max_age: Duration = Field(default=timedelta(days=30), description="Traces older than this, by arrival, go.")
-    max_bytes: Size = Field(default=2 * GIB, ge=0, description="Compressed bytes kept of one agent.")
-    max_spans: int = Field(default=2_000_000, ge=0, description="Spans kept of one agent.")
+    max_bytes: Size = Field(default=2 * GIB, ge=1, description="Compressed bytes kept of one agent.")
+    max_spans: int = Field(default=2_000_000, ge=1, description="Spans kept of one agent.")
 
 
 class Traces(ComponentConfig):

@@ -127,8 +127,7 @@ class Maintenance:
 
     def _evict(self, connection: sqlite3.Connection, force: bool) -> None:
         now_ns = self._now_ns()
-        self.protected = self._read_protected()
-        retention = Retention(connection, self._upkeep.limits, self.protected)
+        retention = Retention(connection, self._upkeep.limits, self._protected_now)
         making_room = False
         while not self._stopping.is_set():
             began = time.thread_time()
@@ -152,6 +151,10 @@ class Maintenance:
             self._writer.call(lambda writing: refresh_oldest(writing, cutoff_ns))
         if self._evicted_spans:
             self._writer.call(forget_agents)
+
+    def _protected_now(self) -> Sequence[Selection]:
+        self.protected = self._read_protected()
+        return self.protected
 
     def _read_share(self) -> float:
         return self._writer.call(lambda writing: used_share(writing, self._upkeep.max_file_bytes), transactional=False)

@@ -18,7 +18,7 @@ UPDATE spans SET container = ?, ordinal = ? WHERE trace = ? AND span_id = ? AND 
 """
 
 
-FRAME_SPANS = 2_048
+FRAME_SPANS = 1_024
 HALF_FULL = 0.5
 
 

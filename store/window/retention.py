@@ -6,7 +6,7 @@ analysis reads stay.
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,19 +48,28 @@ FROM traces
 
 
 class Retention:
-    """Chooses over a reading connection; `protected` are the selections that running analyses read."""
+    """Chooses over a reading connection.
 
-    def __init__(self, connection: sqlite3.Connection, limits: Limits, protected: Sequence[Selection]) -> None:
+    `protected` tells which selections running analyses read; it is asked before each batch, since a run may
+    start between two.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, limits: Limits, protected: Callable[[], Sequence[Selection]]
+    ) -> None:
         self._connection = connection
         self._limits = limits
-        self._protected = protected
+        self._read_protected = protected
+        self._protected: Sequence[Selection] = ()
 
     def next_batch(self, now_ns: int) -> Batch:
         """The next traces over a limit, about one step's worth; empty when there are none."""
+        self._protected = self._read_protected()
         return self._expired(now_ns - self._limits.max_age_ns) or self._over_limits() or _NOTHING
 
     def oldest(self) -> Batch:
         """The traces of the oldest container, frames before hot batches: what makes room in the file."""
+        self._protected = self._read_protected()
         containers = "SELECT traces FROM containers ORDER BY agent IS NULL, oldest_ns, id"
         for (traces,) in self._connection.execute(containers):
             keys = [victim.key for victim in self._victims_in(traces)]

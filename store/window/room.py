@@ -62,7 +62,7 @@ def make_room(
     taken = 0
     try:
         while _pages(connection)[1] < wanted_pages:
-            batch = Retention(connection, Limits(0, 0, 0), protected()).oldest()
+            batch = Retention(connection, Limits(0, 0, 0), protected).oldest()
             with transaction(connection):
                 spans = evict_batch(connection, batch)
             if not spans:

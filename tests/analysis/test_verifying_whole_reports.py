@@ -151,3 +151,14 @@ def test_a_bundle_of_an_earlier_version_without_the_newer_meta_is_still_read(fou
     assert found.verify(meta={**found.built.meta, "window_start": "soon"}) == [
         "evidence.meta: Invalid isoformat string: 'soon'"
     ]
+
+
+def test_a_report_of_another_version_is_held_to_its_numbers_and_quotes_alone(found: Evidence) -> None:
+    """Another version words the same numbers differently; that must not make kept reports look forged."""
+    older = {**found.built.meta, "halo_version": "0.0.1"}
+    reworded = changed(found.json, ("findings", 0, "title"), "said otherwise")
+    recounted = changed(found.json, ("findings", 0, "counts", "affected_spans"), 4711)
+
+    assert verify(reworded, found.facts, found.read_span, older) == []
+    assert verify(reworded, found.facts, found.read_span, found.built.meta) != []
+    assert any("counts.affected_spans" in line for line in verify(recounted, found.facts, found.read_span, older))

@@ -118,6 +118,26 @@ async def test_what_a_running_analysis_reads_stays(tmp_path: Path) -> None:
     assert (during, after) == (["mine"], [])
 
 
+async def test_a_run_that_starts_while_retention_is_at_work_keeps_what_it_reads(tmp_path: Path) -> None:
+    """Retention may take a while; what runs read is asked before each of its steps, not once."""
+    clock = Clock()
+    asked: list[int] = []
+
+    def protected() -> list[Selection]:
+        asked.append(1)
+        return [] if len(asked) == 1 else [EVERYTHING]
+
+    config = Config(directory=tmp_path, retention=Retention(max_age=timedelta(hours=1)))
+    async with create(config, now_ns=clock, protected=protected, background=False) as store:
+        for name in ("a", "b", "c"):
+            await keep(store, *(make_span(name, number) for number in range(5_000)))
+        clock.forward(7200)
+        await store.fold()
+        left = store.reader().sums()["traces"]
+
+    assert left == 2
+
+
 async def test_dropped_spans_are_told_by_agent_and_time(tmp_path: Path) -> None:
     """A run must say how much of its window it could not see."""
     clock = Clock()
