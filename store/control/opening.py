@@ -68,9 +68,13 @@ def _set_up(connection: sqlite3.Connection) -> None:
 
 
 def _refuse_unusable(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    owner = connection.execute("PRAGMA application_id").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    connection.execute("BEGIN")  # one state of the file: another process may be creating it between two answers
+    try:
+        tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        owner = connection.execute("PRAGMA application_id").fetchone()[0]
+    finally:
+        connection.execute("ROLLBACK")
     if tables and owner != APPLICATION_ID:
         raise sqlite3.DatabaseError("another program's file")
     if version > VERSION:
