@@ -49,7 +49,7 @@ def log_of(connection: sqlite3.Connection) -> Log:
 
 
 def require_sqlite() -> None:
-    """ConfigError when the SQLite that Python was linked with is too old for STRICT tables and RETURNING."""
+    """ConfigError when the SQLite that Python was linked with is too old for STRICT tables."""
     if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
         wanted = ".".join(map(str, MINIMUM_SQLITE))
         raise ConfigError(f"store: SQLite {sqlite3.sqlite_version} is too old; use a Python with {wanted} or later")

@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from domain.spans import SpanIndex
+from store.window.bulk import execute_rows, look_up
 from store.window.containers import Codec, insert_container, release_spans
 from store.window.dictionary import Dictionary
 from store.window.planning import Plan, keep_only
 from store.window.schema import MAX_INT
 
-_UPSERT_TRACE = """
+_TRACES = """
 INSERT INTO traces (trace_id, revision, dirty, hot, rooted, spans, bytes, first_ns, last_ns, start_ns, end_ns,
     session, source_id)
-VALUES (?, 1, 1, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_KNOWN_TRACES = """
 ON CONFLICT (trace_id) DO UPDATE SET
     revision = revision + 1, dirty = 1, hot = 1,
     rooted = max(rooted, excluded.rooted),
@@ -32,9 +34,8 @@ ON CONFLICT (trace_id) DO UPDATE SET
     session = CASE WHEN session IS NULL OR excluded.session < session
         THEN coalesce(excluded.session, session) ELSE session END,
     source_id = coalesce(source_id, excluded.source_id)
-RETURNING id, first_ns
 """
-_SPAN_VALUES = f"INTO spans VALUES ({', '.join('?' * 21)})"
+_PLACES = "SELECT json_array(hex(trace_id), id, first_ns) AS found FROM traces WHERE trace_id IN"
 _STORED = "SELECT container, start_ns, duration_ns, size_bytes FROM spans WHERE trace = ? AND span_id = ?"
 
 
@@ -138,9 +139,7 @@ class Ingest:
     ) -> int:
         """Write everything; how many rows of `spans` that changed."""
         data = self._codec.compress_hot(raw)
-        places = {}
-        for trace_id, tally in _tallies(rows).items():
-            places[trace_id] = self._upsert(trace_id, tally, sources.get(trace_id), now_ns, sieve)
+        places = self._place_traces(_tallies(rows), sources, now_ns, sieve)
         container = insert_container(
             self._connection,
             data,
@@ -151,16 +150,35 @@ class Ingest:
             traces=(key for key, _ in places.values()),
         )
         values = _span_values(rows, places, container, self.dictionary)
-        return self._connection.executemany(f"{verb} {_SPAN_VALUES}", values).rowcount
+        return execute_rows(self._connection, f"{verb} INTO spans", values)
 
-    def _upsert(self, trace_id: bytes, tally: Tally, source: str | None, now_ns: int, sieve: Sieve) -> tuple[int, int]:
-        """A trace's number, and the arrival of its spans in milliseconds after its first."""
-        spans = tally.spans - sieve.fewer_spans[trace_id]
-        size_bytes = tally.size_bytes - sieve.fewer_bytes[trace_id]
-        times = (now_ns, now_ns, tally.start_ns, tally.end_ns)
-        values = (trace_id, tally.rooted, spans, size_bytes, *times, tally.session, source)
-        ((key, first_ns),) = self._connection.execute(_UPSERT_TRACE, values).fetchall()
-        return key, max(now_ns - first_ns, 0) // 1_000_000
+    def _place_traces(
+        self, tallies: Mapping[bytes, Tally], sources: Mapping[bytes, str], now_ns: int, sieve: Sieve
+    ) -> dict[bytes, tuple[int, int]]:
+        """By trace id the trace's number, and the arrival of its spans in milliseconds after its first."""
+        rows = [
+            (
+                trace_id,
+                1,
+                1,
+                1,
+                tally.rooted,
+                tally.spans - sieve.fewer_spans[trace_id],
+                tally.size_bytes - sieve.fewer_bytes[trace_id],
+                now_ns,
+                now_ns,
+                tally.start_ns,
+                tally.end_ns,
+                tally.session,
+                sources.get(trace_id),
+            )
+            for trace_id, tally in tallies.items()
+        ]
+        execute_rows(self._connection, _TRACES, rows, _KNOWN_TRACES)
+        return {
+            bytes.fromhex(str(name)): (int(key), max(now_ns - int(first_ns), 0) // 1_000_000)
+            for name, key, first_ns in look_up(self._connection, _PLACES, list(tallies))
+        }
 
 
 def _number(span_id: bytes) -> int:

@@ -11,10 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from domain.wire import Piece, join
+from store.window.bulk import execute_rows
 from store.window.containers import Codec, insert_container, open_container, release_spans
 
-_MOVE = """
-UPDATE spans SET container = ?, ordinal = ? WHERE trace = ? AND span_id = ? AND container = ? AND ordinal = ?
+_MOVES = "WITH moves (to_container, to_ordinal, trace, span_id, container, ordinal) AS ("
+_MOVE = """)
+UPDATE spans SET container = to_container, ordinal = to_ordinal FROM moves
+WHERE spans.trace = moves.trace AND spans.span_id = moves.span_id
+    AND spans.container = moves.container AND spans.ordinal = moves.ordinal
 """
 
 
@@ -133,7 +137,7 @@ def place(connection: sqlite3.Connection, frame: Frame) -> int:
         traces=(trace.key for trace in frame.traces),
     )
     moves = [(number, ordinal, *span[:4]) for ordinal, span in enumerate(frame.spans)]
-    moved = connection.executemany(_MOVE, moves).rowcount
+    moved = execute_rows(connection, _MOVES, moves, _MOVE)
     came = frame.spans if moved == len(moves) else _arrived(connection, frame.spans, number)
     release_spans(connection, Counter(span.container for span in came).items())
     if moved < len(moves):

@@ -1,8 +1,8 @@
 """The one thread that writes window.db: groups what has arrived, commits it, then tells the senders.
 
+Requests are planned where they arrive, so that the next is planned while this thread waits for the disk.
 Arrivals go first. Between two commits of theirs, at most one piece of maintenance runs, so neither starves;
-pieces are short, because a sender may be waiting behind one. While a commit waits for the disk, the next
-group gathers by itself.
+pieces are short, because a sender may be waiting behind one.
 """
 
 import asyncio
@@ -41,8 +41,7 @@ class Limits(NamedTuple):
 
 
 class _Arrival(NamedTuple):
-    request: bytes
-    message: ExportTraceServiceRequest
+    plan: Plan
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[Appended]"
     queued_s: float  # time.perf_counter()
@@ -102,17 +101,25 @@ class Writer:
 
     async def append(self, request: bytes, message: ExportTraceServiceRequest) -> Appended:
         """As `store.base.WindowWriter.append`."""
+        queued_s = time.perf_counter()
+        if self._queued_bytes and self._queued_bytes + len(request) > self._limits.queued_bytes:
+            raise RetryableError("too many bytes wait to be stored", retry_after_s=1.0)
+        try:
+            planned = plan(request, message)
+        except Exception as error:
+            raise translated(error) from error
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Appended] = loop.create_future()
         with self._wake:
-            if not self._running:
-                raise RetryableError("the store is not running", retry_after_s=RETRY_AFTER_S)
-            if self._queued_bytes and self._queued_bytes + len(request) > self._limits.queued_bytes:
-                raise RetryableError("too many bytes wait to be stored", retry_after_s=1.0)
-            self._queued_bytes += len(request)
-            self._arrivals.append(_Arrival(request, message, loop, future, time.perf_counter()))
+            self._refuse_unless_running()
+            self._queued_bytes += len(planned.raw)
+            self._arrivals.append(_Arrival(planned, loop, future, queued_s))
             self._wake.notify()
         return await future
+
+    def _refuse_unless_running(self) -> None:
+        if not self._running:
+            raise RetryableError("the store is not running", retry_after_s=RETRY_AFTER_S)
 
     def call(self, work: Callable[[sqlite3.Connection], _T], *, transactional: bool = True) -> _T:
         """Run `work` on the writing thread and wait for it, in a transaction of its own unless told otherwise."""
@@ -125,8 +132,7 @@ class Writer:
                 return work(connection)
 
         with self._wake:
-            if not self._running:
-                raise RetryableError("the store is not running", retry_after_s=RETRY_AFTER_S)
+            self._refuse_unless_running()
             self._tasks.append(_Task(run, future))
             self._wake.notify()
         try:
@@ -168,40 +174,37 @@ class Writer:
 
     def _commit_arrivals(self) -> None:
         first_queued_s = self._arrivals[0].queued_s
-        results: list[tuple[_Arrival, _Result]] = []
-        group: list[tuple[_Arrival, Plan]] = []
+        group: list[_Arrival] = []
         size_bytes = spans = 0
         while self._arrivals and (not group or self._fits(size_bytes, spans)):
             arrival = self._arrivals.popleft()
-            size_bytes += len(arrival.request)
-            try:
-                planned = plan(arrival.request, arrival.message)
-            except Exception as error:
-                results.append((arrival, translated(error)))
-                continue
-            spans += len(planned.rows)
-            group.append((arrival, planned))
-        results += self._commit(group)
+            size_bytes += len(arrival.plan.raw)
+            spans += len(arrival.plan.rows)
+            group.append(arrival)
+        results = self._commit(group)
         with self._wake:
-            self._queued_bytes -= sum(len(arrival.request) for arrival, _ in results)
+            self._queued_bytes -= size_bytes
         COMMIT_SECONDS.observe(time.perf_counter() - first_queued_s)
         _tell(results)
         self._bound_log()
 
     def _fits(self, size_bytes: int, spans: int) -> bool:
-        following = len(self._arrivals[0].request)
-        return size_bytes + following <= self._limits.commit_bytes and spans < self._limits.commit_spans
+        following = self._arrivals[0].plan
+        return (
+            size_bytes + len(following.raw) <= self._limits.commit_bytes
+            and spans + len(following.rows) <= self._limits.commit_spans
+        )
 
-    def _commit(self, group: list[tuple[_Arrival, Plan]]) -> list[tuple[_Arrival, _Result]]:
+    def _commit(self, group: list[_Arrival]) -> list[tuple[_Arrival, _Result]]:
         """Commit a group; when that fails for a reason that is not the disk's, each request by itself."""
         try:
-            self._write([planned for _, planned in group])
+            self._write([arrival.plan for arrival in group])
         except Exception as error:
             if len(group) > 1 and not isinstance(error, sqlite3.OperationalError):
                 return [result for one in group for result in self._commit([one])]
             _LOG.warning("append_failed", requests=len(group), error=str(error))
-            return [(arrival, translated(error)) for arrival, _ in group]
-        return [(arrival, Appended(len(p.rows), p.rejected, p.reason)) for arrival, p in group]
+            return [(arrival, translated(error)) for arrival in group]
+        return [(arrival, _appended(arrival.plan)) for arrival in group]
 
     def _repaired(self, work: Callable[[], _T]) -> _T:
         """The result of some work, done once more when it failed for a reason that could be repaired."""
@@ -269,6 +272,10 @@ class Writer:
             return self._make_room(self._connection) or copied
         except sqlite3.Error:
             return copied
+
+
+def _appended(planned: Plan) -> Appended:
+    return Appended(len(planned.rows), planned.rejected, planned.reason)
 
 
 def _tell(results: Iterable[tuple[_Arrival, _Result]]) -> None:

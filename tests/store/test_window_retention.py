@@ -1,8 +1,10 @@
 """What retention takes, what it leaves, and what it says about it."""
 
+import asyncio
 import random
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +13,9 @@ import pytest
 from domain.errors import RetryableError
 from domain.spans import SpanKind, agent_uuid
 from store.backends.sqlite import Config, Merge, Retention, create
-from store.base import Selection
+from store.base import Selection, TraceFilter
+from store.window.unused import collect_unused
+from store.window.writer import Writer
 from tests.store.window_kit import (
     EVERYTHING,
     SECOND_NS,
@@ -241,3 +245,29 @@ async def test_strings_that_no_span_uses_any_more_are_forgotten(tmp_path: Path) 
         window.close()
 
     assert texts == {"svc", "name 7", "name 8", "fresh"}
+
+
+async def test_a_string_that_comes_back_while_unused_ones_are_collected_is_spared(tmp_path: Path) -> None:
+    """The search takes seconds on a big window; spans that arrive meanwhile must keep their names."""
+    clock = Clock()
+    loop = asyncio.get_running_loop()
+    async with open_store(tmp_path, clock, retention=Retention(max_age=timedelta(hours=1))) as store:
+        await keep(store, make_span("old", "comes back"), make_span("old", "stays away"))
+        clock.forward(7200)
+        await store.maintain()
+
+        class Searching:
+            """A reading connection on which searching takes a while."""
+
+            def execute(self, sql: str) -> list[tuple[int]]:
+                with closing(sqlite3.connect(tmp_path / "window.db")) as window:
+                    found = window.execute(sql).fetchall()
+                asyncio.run_coroutine_threadsafe(keep(store, make_span("new", "comes back")), loop).result()
+                return found
+
+        writer = store.window
+        assert isinstance(writer, Writer)
+        collected = await asyncio.to_thread(collect_unused, Searching(), writer)  # type: ignore[arg-type]
+        trace = store.reader().list_traces(TraceFilter())[0]
+
+    assert (collected, trace.root_name) == (1, "comes back")
