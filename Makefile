@@ -10,7 +10,7 @@ READY := .venv/.ready
 # Nothing of the caller's Python may reach into the project's own environment.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup test check torture demo bench docs clean
+.PHONY: help setup clients test check torture demo bench docs clean
 
 help:  ## print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,7 +25,13 @@ $(READY): requirements-dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
-test: setup  ## run the tests; make test t=tests/store runs some of them
+clients: tests/clients/node_modules/.package-lock.json  ## install the JavaScript exporters that tests send with (needs npm)
+
+tests/clients/node_modules/.package-lock.json: tests/clients/package-lock.json
+	@command -v npm >/dev/null || { echo "clients: no npm on PATH; without it the tests of JavaScript exporters are skipped"; exit 0; }; \
+		cd tests/clients && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.package-lock.json
+
+test: setup clients  ## run the tests; make test t=tests/store runs some of them
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(t)
 
 check: setup  ## what CI checks: format, lint, types, import contracts, tests
@@ -48,5 +54,5 @@ docs: setup  ## write the generated pages and the picture of a report anew
 	$(BIN)/python scripts/docs.py
 
 clean:  ## remove everything that was made here, .venv included
-	rm -rf .venv build dist demo-data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv tests/clients/node_modules build dist demo-data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
