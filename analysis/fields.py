@@ -7,8 +7,10 @@ hexadecimal, all others canonical JSON.
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+from domain import content_fields
+from domain.content_events import CHOICE
 from domain.otlp import KeyValue, Span, plain
 from domain.semconv import FIELDS
 from domain.spans import StoredSpan
@@ -16,41 +18,39 @@ from domain.spans import StoredSpan
 _EVENT = re.compile(r"events\[(\d{1,9})\]\.(.+)", re.DOTALL)
 _ATTRIBUTES = "attributes."
 _EXCEPTION_MESSAGE = "exception.message"
-_REQUESTED_TOOL = ".tool_call.function.name"
+_REQUESTED_TOOL = re.compile(r"(?:\.tool_call\.function|^gen_ai\.completion\.\d+\.tool_calls\.\d+)\.name$")
 
-_PLACES: dict[str, tuple[str, ...]] = {
-    "arguments": (
-        "attributes.gen_ai.tool.call.arguments",
-        "attributes.input.value",
-        "attributes.ai.toolCall.args",
-        "attributes.tool_arguments",
-        "attributes.traceloop.entity.input",
-    ),
-    "result": (
-        "attributes.gen_ai.tool.call.result",
-        "attributes.output.value",
-        "attributes.ai.toolCall.result",
-        "attributes.tool_response",
-        "attributes.traceloop.entity.output",
-    ),
-    "output": (
-        "attributes.llm.output_messages.0.message.content",
-        "attributes.gen_ai.output.messages",
-        "attributes.output.value",
-        "attributes.ai.response.text",
-        "attributes.gen_ai.completion.0.content",
-        "attributes.traceloop.entity.output",
-    ),
-    "tool_calls": ("attributes.gen_ai.output.messages", "attributes.ai.response.toolCalls", "attributes.output.value"),
-    "finish": (
-        "attributes.gen_ai.response.finish_reasons",
-        "attributes.llm.finish_reason",
-        "attributes.ai.response.finishReason",
-    ),
-    "model": tuple(_ATTRIBUTES + key for key in FIELDS["model"]),
-    "input_tokens": tuple(_ATTRIBUTES + key for key in FIELDS["input_tokens"]),
-    "name": ("name",),
+_OUTPUT_EVENTS: Mapping[str, tuple[str, ...]] = {
+    CHOICE: ("message", "gen_ai.event.content"),
+    "gen_ai.client.inference.operation.details": (content_fields.GENAI_OUTPUT,),
 }
+_TOLD_IN_EVENTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "output": _OUTPUT_EVENTS,
+    "tool_calls": _OUTPUT_EVENTS,
+    "result": {"gen_ai.tool.message": ("content", "gen_ai.event.content")},
+}
+_KEYS: Mapping[str, tuple[str, ...]] = {
+    "arguments": (*content_fields.STATED_ARGUMENTS, *content_fields.INPUT_VALUES),
+    "result": (*content_fields.STATED_RESULTS, *content_fields.RESULTS),
+    "output": (
+        "llm.output_messages.0.message.content",
+        content_fields.GENAI_OUTPUT,
+        "gen_ai.completion.0.content",
+        *content_fields.VERCEL_TEXT,
+        *content_fields.VERCEL_OBJECT,
+        *content_fields.OUTPUTS,
+    ),
+    "tool_calls": (
+        content_fields.GENAI_OUTPUT,
+        *content_fields.VERCEL_CALLS,
+        *content_fields.OUTPUTS,
+        *content_fields.EVENT_LISTS,
+    ),
+    "finish": content_fields.FINISH,
+    "model": FIELDS["model"],
+    "input_tokens": FIELDS["input_tokens"],
+}
+_PLACES = {what: tuple(_ATTRIBUTES + key for key in keys) for what, keys in _KEYS.items()} | {"name": ("name",)}
 
 
 def field_text(stored: StoredSpan, path: str) -> str | None:
@@ -107,5 +107,8 @@ def places(stored: StoredSpan, what: str) -> Iterator[str]:
         yield f"{_ATTRIBUTES}error.type"
         return
     if what == "tool_calls":
-        yield from (_ATTRIBUTES + item.key for item in span.attributes if item.key.endswith(_REQUESTED_TOOL))
+        yield from (_ATTRIBUTES + item.key for item in span.attributes if _REQUESTED_TOOL.search(item.key))
     yield from _PLACES.get(what, ())
+    told = _TOLD_IN_EVENTS.get(what, {})
+    for at, event in enumerate(span.events):
+        yield from (f"events[{at}].{_ATTRIBUTES}{key}" for key in told.get(event.name, ()))

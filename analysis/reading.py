@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from analysis.primitives import Node
 from domain.content import REDACTED, SpanContent
-from domain.content_messages import OutputMessage
+from domain.content_messages import Message
 from domain.content_tools import DeclaredTool
 from domain.semconv import ResourceIndex, resource_index, span_index
 from domain.spans import SpanIndex, SpanKind, StoredSpan
@@ -25,7 +25,7 @@ class Reading:
     llm: SpanContent | None = None
     tool: SpanContent | None = None
     agent: SpanContent | None = None
-    output: tuple[OutputMessage, ...] | None = None  # of an LLM
+    output: tuple[Message, ...] | None = None  # of an LLM
     tools: Tools | None = None  # of an LLM or AGENT
     call_id: str = ""  # of a TOOL
 

@@ -1,11 +1,13 @@
 """Domain values as the JSON objects of the API; the command line prints the same objects."""
 
 import base64
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel
 
+from domain.normalising import normalise
 from domain.otlp import PlainValue, attributes
 from domain.report import Report
 from domain.semconv import error_text, resource_index, span_index
@@ -129,6 +131,7 @@ def _contents(stored: StoredSpan, said: dict[str, PlainValue]) -> Object:
     span = stored.span
     return {
         "error_text": error_text(span) or None,
+        "normalised": _normalised(stored),
         "attributes": jsonable(said),
         "events": [
             {"name": event.name, "time": moment(event.time_unix_nano), "attributes": jsonable(attributes(event))}
@@ -141,6 +144,12 @@ def _contents(stored: StoredSpan, said: dict[str, PlainValue]) -> Object:
         "resource": jsonable(attributes(stored.resource)),
         "scope": {"name": stored.scope.name, "version": stored.scope.version},
     }
+
+
+def _normalised(stored: StoredSpan) -> Object:
+    """All scalars of a span, whatever its dialect (`domain.normalising`)."""
+    found = normalise(stored.span, stored.resource, stored.scope)
+    return {**asdict(found), "kind": found.kind.name.lower(), "agent": found.agent}
 
 
 def jsonable(value: PlainValue) -> Any:

@@ -1,5 +1,7 @@
 """`halo trace` and `halo span`: what the window holds."""
 
+from collections.abc import Iterator
+
 import click
 
 from cli.options import Nouns, json_option, limit_option
@@ -118,8 +120,29 @@ def get_span(trace_id: str, span_id: str, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    attributes = found.pop("attributes")
-    simple = [(key, value) for key, value in found.items() if not isinstance(value, dict | list) and key != "depth"]
-    print_pairs(simple)
+    attributes, normalised = found.pop("attributes"), found.pop("normalised")
+    shown = {key: value for key, value in found.items() if not isinstance(value, dict | list) and key != "depth"}
+    print_pairs(shown.items())
+    print_heading("\nNormalised")
+    print_pairs(_normalised({key: value for key, value in normalised.items() if key not in shown}))
     print_heading("\nAttributes")
     print_pairs(sorted(attributes.items()))
+
+
+def _normalised(said: Object) -> Iterator[tuple[str, object]]:
+    """Names and values of the record whatever the span's dialect; what holds parts becomes one line."""
+    for key, value in said.items():
+        if key == "error" and value:
+            yield key, ": ".join(filter(None, (value["type"], value["message"])))
+        elif key == "handoff" and value:
+            yield key, f"{value['from_agent'] or '?'} to {value['to_agent'] or '?'}"
+        elif key == "evaluations":
+            for verdict in value:
+                yield f"evaluation of {verdict['of']}", _verdict(verdict)
+        else:
+            yield key.replace("_", " "), ", ".join(value) if isinstance(value, list) else value
+
+
+def _verdict(said: Object) -> str:
+    judged = " ".join(str(part) for part in (said["label"], said["score"]) if part is not None)
+    return f"{said['name']}: {judged or '-'}" + (f" ({said['explanation']})" if said["explanation"] else "")

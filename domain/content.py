@@ -1,58 +1,44 @@
 """What a span recorded of its content, in one schema whatever the dialect.
 
-Dialects: OpenInference first, HALO's own exports (inference.*), the current OpenTelemetry GenAI attributes,
-and the older GenAI forms that cost nothing to read. "Not recorded" (None) differs from "recorded and empty"
-("" or no messages): capture is often off, and an answer that was not recorded is not an empty answer.
-Sources: https://arize-ai.github.io/openinference/spec/semantic_conventions.html and
-https://opentelemetry.io/docs/specs/semconv/gen-ai/.
+Several conventions may be on one span, as attributes, as events and as log records joined as events: the first
+source that says something counts (`domain.content_fields` has the order). "Not recorded" (None) differs from
+"recorded and empty" ("" or no messages): capture is often off, and an answer that was not recorded is not an
+empty answer.
 
 A span may carry a whole history in a hundred attributes, so its keys are walked once, and a value is opened
 only when it is asked for.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from domain import content_fields as fields
+from domain.content_answers import answered_ids
 from domain.content_arguments import RecordedArguments
-from domain.content_messages import (
-    OutputMessage,
-    answered_ids,
-    flat_messages,
-    messages_in,
-    messages_of,
-    text_of,
-)
-from domain.content_tools import DeclaredTool, flat_tools, tools_in, tools_of
+from domain.content_events import CHOICE, ROLES, event_messages, event_name
+from domain.content_finish import finish_in, finish_word, token_limit_in
+from domain.content_messages import ASSISTANT, REDACTED, SYSTEM, TOOL, Message, says_something, value_text, with_role
+from domain.content_results import WRAPPING, RecordedResult, inner_result, recorded_result
+from domain.content_sources import Walk, answers, first_telling, flat_answer, histories
+from domain.content_tools import DeclaredTool, flat_tools, names_in, request_tools, tools_in, tools_of
 from domain.otlp import AnyValue, KeyValue, Span, plain
 
-REDACTED = "__REDACTED__"  # what OpenInference puts in place of hidden content
+__all__ = ["REDACTED", "RecordedException", "SpanContent", "exception_of"]
 
-_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "output_messages": ("llm.output_messages", "gen_ai.output.messages", "gen_ai.completion"),
-    "input_messages": ("llm.input_messages", "gen_ai.input.messages", "gen_ai.prompt"),
-    "output_value": ("output.value", "final_result", "traceloop.entity.output", "output"),
-    "input_value": ("input.value", "traceloop.entity.input", "input"),
-    "input_type": ("input.mime_type",),
-    "arguments": ("gen_ai.tool.call.arguments", "tool_arguments"),
-    "result": ("gen_ai.tool.call.result", "tool_response"),
-    "call_id": ("gen_ai.tool.call.id", "tool.id", "tool_call.id"),
-    "parameters": ("tool.parameters",),
-    "definitions": ("gen_ai.tool.definitions", "llm.tools"),
-    "tool_names": ("smolagents.tools_names", "agent.tools"),
-    "finish": ("llm.finish_reason", "gen_ai.response.finish_reasons", "gen_ai.response.finish_reason"),
-    "max_tokens": ("gen_ai.request.max_tokens",),
-    "invocation": ("llm.invocation_parameters",),
-}
-_PLACES = {key: (field, rank) for field, keys in _FIELDS.items() for rank, key in enumerate(keys)}
+_GENAI, _EXCEPTION = "gen_ai.", "exception"
+_MARKS = frozenset((REDACTED, "<not specified>", '{"result": "<not specified>"}', "{}"))  # the others are Google ADK's
+_MARK_MAX_CHARS = 30
 _PREFIX_CHARS = 10
-_HISTORY, _OUTPUT, _TOOLS, _COMPLETION, _MANAGED = "llm.input_", "llm.output", "llm.tools.", "gen_ai.com", "smolagents"
-_FLAT = (_HISTORY, _OUTPUT, _TOOLS, _COMPLETION, _MANAGED)  # flattened keys are told apart by this many characters
+_HISTORY, _PROMPTS, _OUTPUT, _COMPLETION = "llm.input_", "gen_ai.pro", "llm.output", "gen_ai.com"
+_TOOLS, _FUNCTIONS, _MANAGED = "llm.tools.", "llm.reques", "smolagents"
+_FLAT = (_HISTORY, _PROMPTS, _OUTPUT, _COMPLETION, _TOOLS, _FUNCTIONS, _MANAGED)  # told apart by this many characters
+_PROMPT_KEY, _FUNCTION_KEY = "gen_ai.prompt.", "llm.request.functions."
 _MANAGED_NAME = re.compile(r"smolagents\.managed_agents\.\d+\.name")
-_MAX_TOKENS = re.compile(r'"max_?(?:completion_?|output_?)?tokens"\s*:\s*(\d{1,9})\b', re.IGNORECASE)
-
-_FINISH = re.compile(r'"(?:finish_reason|stop_reason)"\s*:\s*"(\w{1,40})"')
+_ANSWERED = (fields.GENAI_INPUT, fields.ALL_MESSAGES, *fields.EVENT_LISTS, *fields.INPUTS)
+_ALL_ARGUMENTS = (*fields.STATED_ARGUMENTS, *fields.INPUT_VALUES)
+_ALL_RESULTS = (*fields.STATED_RESULTS, *fields.RESULTS)
+_RETURNED = (*fields.OUTPUT_VALUES, "langfuse.trace.output", *fields.VERCEL_TEXT, *fields.VERCEL_OBJECT, *WRAPPING)
 
 
 class RecordedException(NamedTuple):
@@ -65,166 +51,243 @@ class RecordedException(NamedTuple):
 class SpanContent:
     """One span's content; the constructor walks the keys, the methods open the values."""
 
-    __slots__ = ("_choices", "_flat", "_has_history", "_values")
+    __slots__ = ("_events", "_flat", "_has_history", "_returned", "_span", "_values")
 
     def __init__(self, span: Span) -> None:
-        self._values: dict[str, tuple[int, AnyValue]] = {}
+        self._span = span
+        self._values: dict[str, KeyValue] = {}
         self._flat: dict[str, list[KeyValue]] = {prefix: [] for prefix in _FLAT}
-        self._choices: list[AnyValue] = []
+        self._events: list[Span.Event] = []
         self._has_history = False
+        self._returned: tuple[RecordedResult | None] | None = None
         self._walk(span.attributes)
         for event in span.events:
-            if event.name.startswith("gen_ai."):
+            if event.name != _EXCEPTION:
                 self._take_event(event)
 
     def _walk(self, attributes: Iterable[KeyValue]) -> None:
         """Sort the attributes; of a history, which may be long, only the ids that its messages answer are kept."""
-        places, values, flat = _PLACES, self._values, self._flat
-        history = flat[_HISTORY]
+        known, values, flat = fields.KNOWN, self._values, self._flat
+        history, prompts = flat[_HISTORY], flat[_PROMPTS]
+        has_history = False
         for item in attributes:
             key = item.key
-            place = places.get(key)
-            if place is not None:
-                field, rank = place
-                known = values.get(field)
-                value = item.value
-                if known is None or (_says(value) and (rank < known[0] or not _says(known[1]))):
-                    values[field] = (rank, value)
+            if key in known:
+                values[key] = item
                 continue
             found = flat.get(key[:_PREFIX_CHARS])
-            if found is history:
-                self._has_history = True
+            if found is None:
+                continue
+            if found is history or (found is prompts and key.startswith(_PROMPT_KEY)):
+                has_history = True
                 if key.endswith(".tool_call_id"):
                     history.append(item)
-            elif found is not None:
+            elif found is not prompts:
                 found.append(item)
+        self._has_history = has_history
 
     def _take_event(self, event: Span.Event) -> None:
-        """GenAI content as span events: whole messages, or one event a choice before 1.37."""
-        self._walk(event.attributes)
-        said = {item.key: item for item in event.attributes}
-        if event.name == "gen_ai.choice" and "message" in said:
-            self._choices.append(said["message"].value)
-            if "finish_reason" in said:
-                self._values.setdefault("finish", (len(_PLACES), said["finish_reason"].value))
-        elif event.name == "gen_ai.tool.message" and "id" in said:
-            self._has_history = True
-            self._flat[_HISTORY].append(said["id"])
+        """GenAI content as events: one a message before 1.37, whole histories since."""
+        name = event_name(event)
+        if name in ROLES:
+            self._events.append(event)
+        else:
+            of_genai = name.startswith(_GENAI)
+            for item in event.attributes:
+                if item.key in fields.KNOWN and (of_genai or item.key.startswith(_GENAI)):
+                    known = self._values.get(item.key)
+                    if known is None or not _says(known.value):
+                        self._values[item.key] = item
 
-    def _text(self, field: str) -> str | None:
-        """A field as text; None when not recorded, or hidden by the emitter."""
-        found = self._values.get(field)
-        if found is None:
-            return None
-        text = _text(found[1])
-        return None if text == REDACTED else text
+    def _said(self, keys: Iterable[str]) -> tuple[str, str] | None:
+        """The first of these keys that says something, else that is empty, and its text; hidden ones do not count."""
+        values, empty = self._values, None
+        for key in keys:
+            if key in values:
+                value = values[key].value
+                text = value.string_value or value_text(value)
+                if len(text) < _MARK_MAX_CHARS and text in _MARKS and self._is_hidden(key, text):
+                    continue
+                if text:
+                    return key, text
+                empty = empty or (key, text)
+        return empty
 
-    def output(self) -> tuple[OutputMessage, ...] | None:
+    def _text(self, *keys: str) -> str | None:
+        found = self._said(keys)
+        return None if found is None else found[1]
+
+    def _is_hidden(self, key: str, text: str) -> bool:
+        """Whether a mark stands for nothing captured; ADK's {} are real arguments beside a real result."""
+        if text != "{}":
+            return True
+        if not key.startswith("gcp.vertex."):
+            return False
+        return key != fields.ADK_ARGUMENTS or self._text(fields.ADK_RESULT) is None
+
+    def _walked(self) -> Walk:
+        flat = self._flat
+        return Walk(self._span, self._values, flat[_OUTPUT], flat[_COMPLETION], self._events, self._said)
+
+    def output(self) -> tuple[Message, ...] | None:
         """The answer of an LLM span, () when it was recorded as empty, None when it was not recorded."""
-        flat = self._flat[_OUTPUT] or self._flat[_COMPLETION]
-        if flat:
-            messages = flat_messages((item.key, _text(item.value)) for item in flat)
-            return messages if any(map(_says_something, messages)) else self._answer_elsewhere() or messages
-        if self._choices:
-            return tuple(message for value in self._choices for message in _messages(value))
-        if (found := self._values.get("output_messages")) is not None:
-            return _messages(found[1])
-        return self._answer_elsewhere()
+        flat = self._flat[_OUTPUT]
+        messages = flat_answer(flat) if flat else None
+        if messages is None or not any(map(says_something, messages)):
+            messages = first_telling(answers(self._walked()))
+        if messages is None or all(message.role for message in messages):
+            return messages
+        return tuple([with_role(message, ASSISTANT) for message in messages])
 
-    def _answer_elsewhere(self) -> tuple[OutputMessage, ...] | None:
-        """The answer as the output value has it: a provider's response, a message, or plain text."""
-        found = self._values.get("output_value")
-        return None if found is None else tuple(filter(_says_something, _messages(found[1])))
+    def input_messages(self) -> tuple[Message, ...] | None:
+        """The history that an LLM (or AGENT) span was given, system prompt first; None when not recorded."""
+        return first_telling(histories(self._walked()))
+
+    def system_prompt(self) -> str | None:
+        """The instructions of the history; "" for one without any, None when it was not recorded."""
+        messages = self.input_messages()
+        return None if messages is None else "\n".join(message.text for message in messages if message.role == SYSTEM)
 
     def declared_tools(self) -> Mapping[str, DeclaredTool] | None:
         """The tools an LLM span offers, or an AGENT span names, by name; None when not recorded.
 
         The agents that an AGENT span manages count as its tools.
         """
-        values = self._values
-        names = values.get("tool_names")
-        others = (*(_names(names[1]) if names is not None else ()), *self.managed_agents())
-        if flat := self._flat[_TOOLS]:
-            tools = flat_tools(tuple([(item.key, item.value.string_value) for item in flat]))
-        elif (found := values.get("definitions")) is not None:
-            value = found[1]
-            told = tools_of(value.string_value) if value.string_value else tools_in(plain(value))
-            tools = {tool.name: tool for tool in told}
-        elif names is None and not others:
-            return None
-        else:
+        names = self._said(fields.TOOL_NAMES)
+        others = (*(names_in(self._values[names[0]].value) if names is not None else ()), *self.managed_agents())
+        tools = self._defined_tools()
+        if tools is None:
+            if names is None and not others:
+                return None
             tools = {}
         return {**{name: DeclaredTool(name) for name in others}, **tools} if others else tools
 
+    def _defined_tools(self) -> Mapping[str, DeclaredTool] | None:
+        """The tools with their definitions: flattened, in an attribute of their own, or inside the request."""
+        for prefix, start in ((_TOOLS, ""), (_FUNCTIONS, _FUNCTION_KEY)):
+            if flat := self._flat[prefix]:
+                items = [(item.key, item.value.string_value) for item in flat]
+                items = [item for item in items if item[0].startswith(start)] if start else items
+                tools = flat_tools(tuple(items))
+                if tools or any(text != REDACTED for _, text in items):
+                    return tools
+        if (found := self._said(fields.DEFINITIONS)) is not None:
+            value = self._values[found[0]].value
+            told = tools_of(value.string_value) if value.string_value else tools_in(plain(value))
+            return {tool.name: tool for tool in told}
+        for key in fields.REQUESTS_WITH_TOOLS:
+            if key == "input.value" and self._has_history:
+                break  # who flattens messages flattens tools, and the whole request is long
+            if key in self._values and (asked := request_tools(self._text(key) or "")) is not None:
+                return {tool.name: tool for tool in asked}
+        return None
+
     def managed_agents(self) -> tuple[str, ...]:
         """The names of the agents that an AGENT span may call like tools (smolagents)."""
-        named = [item.value.string_value for item in self._flat[_MANAGED] if _MANAGED_NAME.fullmatch(item.key)]
-        return tuple(filter(None, named))
+        flat = self._flat[_MANAGED]
+        if not flat:
+            return ()
+        named = sorted((item.key, item.value.string_value) for item in flat if _MANAGED_NAME.fullmatch(item.key))
+        return tuple(name for _, name in named if name)
 
     def call_id(self) -> str:
         """The id of the tool call that a TOOL span executes; "" when not recorded."""
-        return self._text("call_id") or ""
+        stated = self._text(*fields.CALL_IDS)
+        if stated:
+            return stated
+        result = self._result()
+        return "" if result is None else result.call_id
 
     def arguments(self) -> RecordedArguments | None:
         """The arguments of a TOOL span; None when not recorded or hidden by the emitter."""
-        stated = "arguments" in self._values
-        text = self._text("arguments" if stated else "input_value")
-        if text is None:
+        found = self._said(_ALL_ARGUMENTS)
+        if found is None:
             return None
-        promised = stated or self._text("input_type") == "application/json"
-        return RecordedArguments(text, self._text("parameters"), promised)
+        key, text = found
+        promised = key in fields.STATED_ARGUMENTS or (key == "input.value" and self._is_json(fields.INPUT_TYPE))
+        parameters = self._values.get(fields.PARAMETERS)
+        return RecordedArguments(text, None if parameters is None else parameters.value.string_value, promised)
+
+    def _is_json(self, key: str) -> bool:
+        stated = self._values.get(key)
+        return stated is not None and stated.value.string_value == "application/json"
 
     def result(self) -> str | None:
-        """The result of a TOOL span as text."""
-        return self._text("result" if "result" in self._values else "output_value")
+        """The result of a TOOL span as text; None when not recorded or hidden by the emitter."""
+        found = self._result()
+        return None if found is None else found.text
 
-    def finish_reason(self, output: Iterable[OutputMessage]) -> str:
-        """Why the LLM stopped, lower-case: the first reason that the span or its messages state."""
-        found = self._values.get("finish")
+    def _result(self) -> RecordedResult | None:
+        if self._returned is None:
+            self._returned = (self._read_result(),)
+        return self._returned[0]
+
+    def _read_result(self) -> RecordedResult | None:
+        found = self._said(_ALL_RESULTS)
         if found is not None:
-            stated = found[1].string_value
-            reason = stated if stated[:1] not in ("", "[") else next(iter(_names(found[1])), "")
-        else:
-            reason = next((message.finish_reason for message in output if message.finish_reason), "")
-        if not reason and (text := self._text("output_value") or "").startswith("{"):
-            match = _FINISH.search(text)  # in an object, text that merely quotes a reason is escaped
-            reason = match[1] if match else ""
-        return reason.lower()
+            key, text = found
+            if text[:1] not in ('"', "{"):
+                return RecordedResult(text)
+            is_json = key != "output.value" or self._is_json(fields.OUTPUT_TYPE)
+            return recorded_result(text, is_json=is_json, is_wrapped=key in WRAPPING)
+        told = event_messages(self._events, choices=False)
+        results = [result for message in told if message.role == TOOL for result in message.results]
+        hidden = not results or results[-1].text == REDACTED
+        return None if hidden else RecordedResult(results[-1].text, results[-1].call_id)
+
+    def finish_reason(self, output: Iterable[Message]) -> str:
+        """Why the LLM stopped (`domain.content_finish`): the first reason that the span or its messages state."""
+        for key in fields.FINISH:
+            if key in self._values:
+                value = self._values[key].value
+                stated = value.string_value
+                reason = stated if stated[:1] not in ("", "[") else next(iter(names_in(value)), "")
+                if reason:
+                    return finish_word(reason)
+        told = (*output, *event_messages(self._events, choices=True)) if self._events else output
+        reason = next((message.finish_reason for message in told if message.finish_reason), "")
+        if not reason:
+            texts = (self._text(key) for key in fields.OUTPUTS if key in self._values)
+            reason = next(filter(None, (finish_in(text) for text in texts if text)), "")
+        return finish_word(reason)
 
     def max_tokens(self) -> int | None:
         """The most output tokens that the request allowed."""
-        for field in ("max_tokens", "invocation"):
-            text = self._text(field) or ""
-            if text.isdecimal():
-                return int(text[:9])
-            if (match := _MAX_TOKENS.search(text)) is not None:
-                return int(match[1])
+        for key in (*fields.MAX_TOKENS, *fields.LIMITED_REQUESTS):
+            if key in self._values and (limit := token_limit_in(self._text(key) or "")) is not None:
+                return limit
         return None
 
     def input_value(self) -> str | None:
         """The whole input as text."""
-        return self._text("input_value")
+        return self._text(*fields.INPUT_VALUES)
 
     def output_value(self) -> str | None:
         """The whole output as text: of an AGENT span what it returned."""
-        text = self._text("output_value")
-        if text is None and "output_messages" in self._values:
-            return "\n".join(message.text for message in self.output() or ())
-        return text
+        found = self._said(_RETURNED)
+        if found is not None:
+            return inner_result(found[1]) if found[0] in WRAPPING else found[1]
+        output = self.output()
+        text = None if output is None else "\n".join(message.text for message in output)
+        return None if text == REDACTED else text
 
     def answered_calls(self) -> tuple[str, ...]:
         """The ids of tool calls whose results are among the input messages of an LLM span."""
-        if self._has_history:
-            ids = [item.value.string_value for item in self._flat[_HISTORY]]
+        ids = [item.value.string_value for item in self._flat[_HISTORY]]
+        told = [event for event in self._events if event_name(event) != CHOICE]
+        if self._has_history and not told:
             return tuple(dict.fromkeys(filter(None, ids)))
-        text = self._text("input_messages" if "input_messages" in self._values else "input_value")
+        if told:
+            results = [result for message in event_messages(told, choices=False) for result in message.results]
+            return tuple(dict.fromkeys(filter(None, [*ids, *(result.call_id for result in results)])))
+        text = self._text(*_ANSWERED)
         return tuple(dict.fromkeys(answered_ids(text))) if text else ()
 
 
 def exception_of(span: Span) -> RecordedException | None:
     """The last exception event of a span."""
     for event in reversed(span.events):
-        if event.name == "exception":
+        if event.name == _EXCEPTION:
             said = {item.key: item.value.string_value for item in event.attributes}
             return RecordedException(said.get("exception.type", ""), said.get("exception.message", ""))
     return None
@@ -233,27 +296,3 @@ def exception_of(span: Span) -> RecordedException | None:
 def _says(value: AnyValue) -> bool:
     """Whether an attribute holds anything but nothing or an empty text."""
     return bool(value.string_value) or value.WhichOneof("value") not in (None, "string_value")
-
-
-def _says_something(message: OutputMessage) -> bool:
-    return bool(message.text or message.calls or message.other_parts)
-
-
-def _text(value: AnyValue) -> str:
-    return value.string_value or text_of(plain(value))
-
-
-def _messages(value: AnyValue) -> tuple[OutputMessage, ...]:
-    text = value.string_value
-    if text:
-        return messages_of(text) if text[0] in "[{" else (OutputMessage(text=text),)
-    return messages_in(plain(value))
-
-
-def _names(value: AnyValue) -> list[str]:
-    """Names in a list, structured or as JSON text."""
-    try:
-        found = json.loads(value.string_value) if value.string_value else plain(value)
-    except (ValueError, RecursionError):
-        return []
-    return [item for item in found if isinstance(item, str) and item] if isinstance(found, list) else []

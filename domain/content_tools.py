@@ -12,10 +12,14 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-from domain.otlp import PlainValue
+from domain.content_json import read_json
+from domain.otlp import AnyValue, PlainValue, plain
 
 _SCHEMA_KEYS = ("parameters", "input_schema", "inputSchema", "parameters_json_schema", "schema")
+_REQUEST_KEYS = ("tools", "functions", "function_tools", "output_tools")
+_REQUEST_MARKS = ('tools":', 'functions":')  # the endings of those keys: a long text is searched twice, not four times
 _MAX_TOOLS = 2_000
+_MAX_SCHEMA_DEPTH = 20
 _NAME_MAX_CHARS = 200
 _KEPT_MAX_CHARS = 32 * 1024
 
@@ -49,7 +53,8 @@ _kept = lru_cache(maxsize=2_048)(_read)
 def flat_tools(items: tuple[tuple[str, str], ...]) -> Mapping[str, DeclaredTool]:
     """The tools in flattened attributes, by name: pairs of `llm.tools.N.tool.{json_schema,name}` and the value.
 
-    A name alone declares a tool without schema.
+    OpenLLMetry's older `llm.request.functions.N.{name,description,parameters}` read the same. A name alone
+    declares a tool without schema.
     """
     is_small = sum(len(text) for _, text in items) <= _KEPT_MAX_CHARS
     return _kept_flat(items) if is_small else _read_flat(items)
@@ -57,16 +62,23 @@ def flat_tools(items: tuple[tuple[str, str], ...]) -> Mapping[str, DeclaredTool]
 
 def _read_flat(items: tuple[tuple[str, str], ...]) -> Mapping[str, DeclaredTool]:
     said: dict[str, dict[str, str]] = {}
-    for key, text in items:
+    for key, text in sorted(items):
         tool, _, word = key.rpartition(".")
         said.setdefault(tool, {})[word] = text
     tools: dict[str, DeclaredTool] = {}
     for one in said.values():
         declared = tools_of(one["json_schema"]) if "json_schema" in one else ()
+        if not declared and one.get("name") and one.get("parameters"):
+            declared = tools_in({"name": one["name"], "parameters": _object(one["parameters"])})
         tools.update((tool.name, tool) for tool in declared)
         if not declared and one.get("name"):
             tools.setdefault(one["name"], DeclaredTool(one["name"][:_NAME_MAX_CHARS]))
     return tools
+
+
+def _object(text: str) -> PlainValue:
+    found = read_json(text)
+    return None if found is None or found.is_cut else found.value
 
 
 _kept_flat = lru_cache(maxsize=256)(_read_flat)
@@ -83,10 +95,48 @@ def tools_in(found: PlainValue) -> tuple[DeclaredTool, ...]:
         elif isinstance(item, dict):
             many = item.get("function_declarations", item.get("functionDeclarations"))
             if isinstance(many, list):
-                pending.extend(many[::-1])
+                pending.extend([_lower_types(one) for one in many[::-1]])
             elif (tool := _tool(item)) is not None:
                 tools.append(tool)
     return tuple(tools)
+
+
+def _lower_types(schema: PlainValue, depth: int = 0) -> PlainValue:
+    """Gemini's schema as JSON Schema: the same words, with types in upper case."""
+    if depth > _MAX_SCHEMA_DEPTH:
+        return schema
+    if isinstance(schema, list):
+        return [_lower_types(item, depth + 1) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: value.lower() if key == "type" and isinstance(value, str) else _lower_types(value, depth + 1)
+        for key, value in schema.items()
+        if value is not None
+    }
+
+
+def request_tools(text: str) -> tuple[DeclaredTool, ...] | None:
+    """The tools among a request's settings in a JSON text; None when it does not speak of tools."""
+    if text[:1] != "{" or not (_REQUEST_MARKS[0] in text or _REQUEST_MARKS[1] in text):
+        return None
+    return _kept_request(text) if len(text) <= _KEPT_MAX_CHARS else _read_request(text)
+
+
+def _read_request(text: str) -> tuple[DeclaredTool, ...] | None:
+    found = read_json(text)
+    if found is None or not isinstance(found.value, dict):
+        return None
+    config = found.value.get("config")
+    told: list[PlainValue] | None = None
+    for place in (found.value, config if isinstance(config, dict) else {}):
+        for key in _REQUEST_KEYS:
+            if isinstance(listed := place.get(key), list):
+                told = [*(told or ()), *listed]
+    return None if told is None else tools_in(told)
+
+
+_kept_request = lru_cache(maxsize=256)(_read_request)
 
 
 def _tool(item: Mapping[str, PlainValue]) -> DeclaredTool | None:
@@ -106,3 +156,12 @@ def _tool(item: Mapping[str, PlainValue]) -> DeclaredTool | None:
     except (ValueError, RecursionError):
         return DeclaredTool(name[:_NAME_MAX_CHARS])
     return DeclaredTool(name[:_NAME_MAX_CHARS], schema, blake2b(encoded, digest_size=16).hexdigest())
+
+
+def names_in(value: AnyValue) -> list[str]:
+    """Names in a list, structured or as JSON text; [] for anything else."""
+    try:
+        found = json.loads(value.string_value) if value.string_value else plain(value)
+    except (ValueError, RecursionError):
+        return []
+    return [item for item in found if isinstance(item, str) and item] if isinstance(found, list) else []

@@ -3,6 +3,21 @@
 Source: https://github.com/open-telemetry/opentelemetry-proto, v1.
 """
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsPartialSuccess,
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsPartialSuccess,
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2 import (
+    ExportProfilesPartialSuccess,
+    ExportProfilesServiceRequest,
+    ExportProfilesServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceRequest,
@@ -15,21 +30,35 @@ from opentelemetry.proto.common.v1.common_pb2 import (
     KeyValue,
     KeyValueList,
 )
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, LogsData, ResourceLogs, ScopeLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status, TracesData
 
 __all__ = [
     "AnyValue",
     "ArrayValue",
+    "ExportLogsPartialSuccess",
+    "ExportLogsServiceRequest",
+    "ExportLogsServiceResponse",
+    "ExportMetricsPartialSuccess",
+    "ExportMetricsServiceRequest",
+    "ExportMetricsServiceResponse",
+    "ExportProfilesPartialSuccess",
+    "ExportProfilesServiceRequest",
+    "ExportProfilesServiceResponse",
     "ExportTracePartialSuccess",
     "ExportTraceServiceRequest",
     "ExportTraceServiceResponse",
     "InstrumentationScope",
     "KeyValue",
     "KeyValueList",
+    "LogRecord",
+    "LogsData",
     "PlainValue",
     "Resource",
+    "ResourceLogs",
     "ResourceSpans",
+    "ScopeLogs",
     "ScopeSpans",
     "Span",
     "Status",

@@ -1,74 +1,49 @@
-"""One table of semantic conventions, and the span index read with it.
+"""The span index, read with the one table of semantic conventions (`domain.dialects`).
 
-Agents speak several dialects; each field below lists its attribute keys, the most specific first, and of
-several present the first one counts. Dialects so far: inference.*, OpenInference, OpenTelemetry GenAI
-(current, and the names before 1.37). Sources: https://arize-ai.github.io/openinference/spec/ and
-https://opentelemetry.io/docs/specs/semconv/gen-ai/.
-
-This runs once for every span received: each attribute key is looked at once, and only the values needed
-are opened.
+This runs once for every span received, so each attribute key is looked up once, only values that may count are
+opened, and JSON is parsed only for token counts that no plain attribute gives.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from domain.dialects import DETAILS, FIELDS, NO_SIGN_OF_AN_LLM
+from domain.dialects_kinds import KINDS, SIGNS, KindKey
+from domain.dialects_values import TEXT_MAX_CHARS, count_at, read_count, read_object, read_text, text_reader
 from domain.masking import template
 from domain.otlp import AnyValue, KeyValue, Resource, Span
-from domain.spans import SpanIndex, SpanKind, SpanStatus
+from domain.spans import SPAN_ID_BYTES, SpanIndex, SpanKind, SpanStatus
 
-FIELDS: Mapping[str, tuple[str, ...]] = {
-    "agent_id": ("inference.agent_id", "gen_ai.agent.id", "agent.id"),
-    "agent_name": ("inference.agent_name", "gen_ai.agent.name", "agent.name"),
-    "session": ("inference.session_id", "session.id", "gen_ai.conversation.id"),
-    "provider": (
-        "inference.llm.provider",
-        "gen_ai.provider.name",
-        "gen_ai.system",
-        "llm.provider",
-        "llm.system",
-    ),
-    "model": (
-        "inference.llm.model_name",
-        "gen_ai.response.model",
-        "gen_ai.request.model",
-        "llm.response.model_name",
-        "llm.model_name",
-        "llm.request.model_name",
-        "embedding.model_name",
-        "reranker.model_name",
-    ),
-    "input_tokens": (
-        "inference.llm.input_tokens",
-        "gen_ai.usage.input_tokens",
-        "gen_ai.usage.prompt_tokens",
-        "llm.token_count.prompt",
-    ),
-    "output_tokens": (
-        "inference.llm.output_tokens",
-        "gen_ai.usage.output_tokens",
-        "gen_ai.usage.completion_tokens",
-        "llm.token_count.completion",
-    ),
-    "tool": ("gen_ai.tool.name", "tool.name"),
-    "kind": ("inference.observation_kind", "openinference.span.kind"),
-    "operation": ("gen_ai.operation.name",),
-}
+__all__ = [
+    "ERROR_KEYS",
+    "FIELDS",
+    "ResourceIndex",
+    "error_text",
+    "recorded_exception",
+    "resource_index",
+    "span_index",
+]
 
-_OPERATION_KINDS: Mapping[str, SpanKind] = {
-    "chat": SpanKind.LLM,
-    "generate_content": SpanKind.LLM,
-    "text_completion": SpanKind.LLM,
-    "embeddings": SpanKind.EMBEDDING,
-    "retrieval": SpanKind.RETRIEVER,
-    "execute_tool": SpanKind.TOOL,
-    "create_agent": SpanKind.AGENT,
-    "invoke_agent": SpanKind.AGENT,
-    "invoke_workflow": SpanKind.CHAIN,
-}
-_EXPLICIT_KINDS: Mapping[str, SpanKind] = {kind.name: kind for kind in SpanKind} | {"SPAN": SpanKind.UNKNOWN}
-_KINDS = {value.casefold(): kind for value, kind in _EXPLICIT_KINDS.items()}
+ERROR_KEYS = frozenset({"langfuse.observation.status_message", "error.message", "error.type"})
 _STATUS = (SpanStatus.UNSET, SpanStatus.OK, SpanStatus.ERROR)
-_NAME_MAX_CHARS = 200
+_NO_PARENT = bytes(SPAN_ID_BYTES)
+
+_COLUMNS = ("agent_id", "agent_name", "session", "provider", "model", "input_tokens", "output_tokens", "tool")
+_SIGNS = {"agent_sign": SpanKind.AGENT, "tool_sign": SpanKind.TOOL}
+_SLOTS = (*_COLUMNS, "entity", "group", "level", "kind", *_SIGNS)
+_AGENT, _MODEL, _TOOL = (_SLOTS.index(field) for field in ("agent_name", "model", "tool"))
+_ENTITY, _GROUP, _LEVEL, _KIND, _AGENT_SIGN, _TOOL_SIGN = range(len(_COLUMNS), len(_SLOTS))
+_SHOWN, _COUNTS = slice(len(_COLUMNS)), slice(_SLOTS.index("input_tokens"), _SLOTS.index("output_tokens") + 1)
+_SHORT = slice(TEXT_MAX_CHARS)
+_AGENT_KIND, _TOOL_KIND, _UNSET, _ERROR = SpanKind.AGENT, SpanKind.TOOL, SpanStatus.UNSET, SpanStatus.ERROR
+_NOTHING: list[Any] = [None] * len(_SLOTS)
+_NO_RANK = 1_000
+_NO_RANKS = [_NO_RANK] * len(_SLOTS)
+
+_EXPLICIT = tuple(KINDS)[: tuple(KINDS).index("ai.operationId")]
+_NAMED_BY_SPAN = frozenset(rank for rank, key in enumerate(KINDS.values()) if key.names_by_span)
+_MODEL_SIGNS = sum(key not in NO_SIGN_OF_AN_LLM for key in FIELDS["model"])
+_COUNTED = {key: paths for key, (_, paths) in DETAILS.items() if "input_tokens" in paths}
 
 
 class ResourceIndex(NamedTuple):
@@ -82,103 +57,158 @@ def resource_index(resource: Resource) -> ResourceIndex:
     """The service a resource names; `unknown_service` without a name, as the resource conventions say."""
     found = {item.key: item.value.string_value for item in resource.attributes if item.key.startswith("service.")}
     service = found.get("service.name") or "unknown_service"
-    return ResourceIndex(service[:_NAME_MAX_CHARS], found.get("service.version", "")[:_NAME_MAX_CHARS])
+    return ResourceIndex(service[:TEXT_MAX_CHARS], found.get("service.version", "")[:TEXT_MAX_CHARS])
+
+
+_Reader = Callable[[AnyValue], Any]
+_Words = Mapping[str, SpanKind]
+# Where a key's value goes: its slot, and its rank among the slot's keys; JSON has no rank, it only fills gaps. Then how
+# the value is read at once (None: as text; empty: as a count; else: as one of these words) and how otherwise. A plain
+# tuple, which unpacks faster than one with names.
+_Place = tuple[int, int, _Words | None, _Reader]
+_UNREAD: _Words = {}  # as a count: the text, which may be long, is not opened
+_NEVER_AT_ONCE: _Words = {"": SpanKind.UNKNOWN}
+
+
+def _is_there(_: AnyValue) -> bool:
+    return True
+
+
+def _kind_place(rank: int, key: KindKey) -> _Place:
+    """Words are found at once as they are usually written: as in the table, or all in capitals."""
+    folded = {word.casefold(): kind for word, kind in key.words.items()}
+
+    def otherwise(value: AnyValue) -> SpanKind | None:
+        return folded.get(value.string_value[:TEXT_MAX_CHARS].casefold().strip('" ').partition(" ")[0])
+
+    return _KIND, rank, {word.upper(): kind for word, kind in key.words.items()} | dict(key.words), otherwise
+
+
+def _places(slot: int, field: str) -> dict[str, _Place]:
+    if field == "kind":
+        return {key: _kind_place(rank, told) for rank, (key, told) in enumerate(KINDS.items())}
+    if field in _SIGNS:
+        signs = [key for key, (_, kind) in SIGNS.items() if kind is _SIGNS[field]]
+        return {key: (slot, rank, _UNREAD, _is_there) for rank, key in enumerate(signs)}
+    if field.endswith("_tokens"):
+        return {key: (slot, rank, _UNREAD, read_count) for rank, key in enumerate(FIELDS[field])}
+    readers = {key: text_reader(key) for key in FIELDS[field]}
+    return {
+        key: (slot, rank, None if read is read_text else _NEVER_AT_ONCE, read)
+        for rank, (key, read) in enumerate(readers.items())
+    }
+
+
+_PLACES: Mapping[str, _Place] = {key: (0, _NO_RANK, None, read_object) for key in _COUNTED} | {
+    key: place for slot, field in enumerate(_SLOTS) for key, place in _places(slot, field).items()
+}
 
 
 def span_index(span: Span, resource: ResourceIndex, size_bytes: int) -> SpanIndex:
-    """The index row of a span; `size_bytes` is the length of its encoding."""
-    found = _find(span.attributes)
-    code = span.status.code
-    status = _STATUS[code] if 0 <= code <= 2 else SpanStatus.UNSET
-    parent_id = span.parent_span_id
-    said = found.get
-    return SpanIndex(
+    """The index row of a span; `size_bytes` is the length of its encoding.
+
+    A parent id that is no span id (trace.proto: 8 bytes, not all zero) counts as none. A span whose status is not
+    set is in error when its dialect says so.
+    """
+    places, values, ranks, has_details = _PLACES, _NOTHING[:], _NO_RANKS[:], False
+    for item in span.attributes:
+        if (key := item.key) in places:
+            slot, rank, words, otherwise = places[key]
+            if rank < ranks[slot]:
+                said = item.value
+                value: Any
+                if words is None:
+                    value = said.string_value[_SHORT] or otherwise(said)
+                elif words:
+                    value = words.get(said.string_value) or otherwise(said)
+                else:
+                    value = count if (count := said.int_value) > 0 else otherwise(said)
+                if value is not None:
+                    values[slot] = value
+                    ranks[slot] = rank
+            elif rank == _NO_RANK:
+                has_details = True
+    if has_details and None in values[_COUNTS]:
+        values[_COUNTS] = _counted(span.attributes, *values[_COUNTS])
+    name, kind = span.name[_SHORT], values[_KIND]
+    if (
+        kind is None
+        or (kind is _TOOL_KIND and values[_TOOL] is None)
+        or (kind is _AGENT_KIND and values[_AGENT] is None)
+    ):
+        kind = _settle(span, name, values, ranks)
+    code, parent_id = span.status.code, span.parent_span_id
+    status = _STATUS[code] if 0 < code <= 2 else _UNSET if values[_LEVEL] != "ERROR" else _ERROR
+    row = (
         span.trace_id,
         span.span_id,
-        parent_id if parent_id.strip(b"\0") else b"",
+        parent_id if len(parent_id) == SPAN_ID_BYTES and parent_id != _NO_PARENT else b"",
         resource.service,
-        span.name[:_NAME_MAX_CHARS],
-        _kind(found),
+        name,
+        kind,
         span.start_time_unix_nano,
         span.end_time_unix_nano,
         status,
-        said("agent_id", _NOTHING)[1],
-        said("agent_name", _NOTHING)[1],
-        said("session", _NOTHING)[1],
-        said("provider", _NOTHING)[1],
-        said("model", _NOTHING)[1],
-        said("input_tokens", _NOTHING)[1],
-        said("output_tokens", _NOTHING)[1],
-        said("tool", _NOTHING)[1],
-        template(error_text(span)) if status is SpanStatus.ERROR else None,
+        *values[_SHOWN],
+        template(error_text(span)) if status is _ERROR else None,
         size_bytes,
     )
+    return tuple.__new__(SpanIndex, row)  # its own constructor takes four times as long
 
 
-def _text(value: AnyValue) -> str | None:
-    return value.string_value[:_NAME_MAX_CHARS] or None
+def _settle(span: Span, name: str, values: list[Any], ranks: list[int]) -> SpanKind:
+    """The kind of a span, told or inferred; an agent or a tool that no attribute names is named as its dialect does."""
+    kind: SpanKind = values[_KIND] if values[_KIND] is not None else _inferred(span, values, ranks)
+    called = values[_ENTITY] or (name if ranks[_KIND] in _NAMED_BY_SPAN else "") or None
+    if kind is SpanKind.TOOL:
+        values[_TOOL] = values[_TOOL] or called
+    elif kind is SpanKind.AGENT:
+        values[_AGENT] = values[_AGENT] or called or values[_GROUP]
+    return kind
 
 
-def _token_count(value: AnyValue) -> int | None:
-    """A token count, whatever number type the emitter chose; None when negative or no number."""
-    count = value.int_value
-    if not count:
-        which = value.WhichOneof("value")
-        if which == "double_value" and 0 <= value.double_value < 2**53:
-            count = int(value.double_value)
-        elif which == "string_value" and value.string_value.isdecimal():
-            count = int(value.string_value[:18])
-        elif which != "int_value":
-            return None
-    return count if count >= 0 else None
-
-
-# Key → its field, its rank among the field's keys, and how its value is read.
-_RANKED: Mapping[str, tuple[str, int, Callable[[AnyValue], Any]]] = {
-    key: (field, rank, _token_count if field.endswith("_tokens") else _text)
-    for field, keys in FIELDS.items()
-    for rank, key in enumerate(keys)
-}
-_NOTHING = (0, None)
-_Found = dict[str, tuple[int, Any]]
-
-
-def _find(attributes: Iterable[KeyValue]) -> _Found:
-    """For every field the rank and value of its best key that holds something."""
-    found: _Found = {}
-    for item in [item for item in attributes if item.key in _RANKED]:
-        field, rank, read = _RANKED[item.key]
-        known = found.get(field)
-        if known is None or rank < known[0]:
-            value = read(item.value)
-            if value is not None:
-                found[field] = (rank, value)
-    return found
-
-
-def _kind(found: _Found) -> SpanKind:
-    """Explicit kind, else the GenAI operation, else a tool name means TOOL and a model means LLM."""
-    if (explicit := found.get("kind")) is not None:
-        kind = _KINDS.get(explicit[1].casefold())
-        if kind:
-            return kind
-    if (operation := found.get("operation")) is not None:
-        kind = _OPERATION_KINDS.get(operation[1])
-        if kind is not None:
-            return kind
-    if "tool" in found:
+def _inferred(span: Span, values: list[Any], ranks: list[int]) -> SpanKind:
+    """The kind of a span that tells none that is known (`domain.dialects_kinds`)."""
+    if values[_AGENT_SIGN]:
+        return SpanKind.AGENT
+    if values[_TOOL_SIGN] or values[_TOOL]:
         return SpanKind.TOOL
-    return SpanKind.LLM if "model" in found and "operation" not in found and "kind" not in found else SpanKind.UNKNOWN
+    if ranks[_MODEL] >= _MODEL_SIGNS:
+        return SpanKind.UNKNOWN
+    told = any(item.key in _EXPLICIT and item.value.string_value for item in span.attributes)
+    return SpanKind.UNKNOWN if told else SpanKind.LLM
+
+
+def _counted(attributes: Iterable[KeyValue], inputs: int | None, outputs: int | None) -> tuple[int | None, int | None]:
+    """Token counts, completed from JSON in the order of the table."""
+    said = {item.key: item.value for item in attributes if item.key in _COUNTED}
+    for key, paths in _COUNTED.items():
+        if key in said and (inputs is None or outputs is None):
+            found = read_object(said[key])
+            inputs = count_at(found, paths["input_tokens"]) if inputs is None else inputs
+            outputs = count_at(found, paths["output_tokens"]) if outputs is None else outputs
+    return inputs, outputs
 
 
 def error_text(span: Span) -> str:
-    """What a span says of its error: status message, else last exception event, else error.type."""
+    """What a span says of its error: status message, else last exception event, else error message or type."""
     if span.status.message:
         return span.status.message
+    said = {item.key: item.value.string_value for item in span.attributes if item.key in ERROR_KEYS}
+    return (
+        said.get("langfuse.observation.status_message")
+        or ": ".join(filter(None, recorded_exception(span)))
+        or said.get("error.message")
+        or said.get("error.type", "")
+    )
+
+
+def recorded_exception(span: Span) -> tuple[str, str]:
+    """Type and message of the last exception event that says anything; empty without one."""
     for event in reversed(span.events):
         if event.name == "exception":
             said = {item.key: item.value.string_value for item in event.attributes}
             kind, message = said.get("exception.type", ""), said.get("exception.message", "")
             if kind or message:
-                return f"{kind}: {message}" if kind and message else kind or message
-    return next((item.value.string_value for item in span.attributes if item.key == "error.type"), "")
+                return kind, message
+    return "", ""

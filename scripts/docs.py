@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from pages import commands, configuration, detectors, metrics, picture, readme, report
+from pages import commands, configuration, detectors, dialects, metrics, picture, readme, report
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCS = REPOSITORY / "docs"
@@ -25,6 +25,7 @@ def contents() -> Iterator[tuple[Path, str]]:
     yield DOCS / "commands.md", commands.markdown()
     yield DOCS / "metrics.md", metrics.markdown()
     yield DOCS / "detectors.md", detectors.markdown()
+    yield DOCS / "dialects.md", dialects.markdown()
     yield DOCS / "report.md", report.markdown()
     yield DOCS / "report.svg", picture.svg(EXAMPLE.read_text())
     yield README, readme.markdown(README.read_text(), EXAMPLE.read_text())

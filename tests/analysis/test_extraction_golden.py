@@ -128,7 +128,7 @@ def test_an_openllmetry_capture_is_read_whole(shared_data: Path) -> None:
     (call,) = _captured(shared_data, "openllmetry-openai")
 
     assert (call.kind, call.model, call.input_tokens) == (SpanKind.LLM, "gpt-4o-mini-2024-07-18", 57)
-    assert (call.finish, call.declared_tools, call.output_chars) == ("tool_call", ("get_weather",), 0)
+    assert (call.finish, call.declared_tools, call.output_chars) == ("tool_calls", ("get_weather",), 0)
     assert [one.tool for one in call.requested] == ["get_weather"]
 
 

@@ -227,6 +227,14 @@ async def test_traces_are_listed_filtered_and_shown_as_trees(api: Asker) -> None
     one = await api.get(f"/traces/{1:032x}/spans/{3:016x}")
     assert (one["trace_id"], one["attributes"]) == (f"{1:032x}", lookup["attributes"])
     assert await api.get(f"/traces/0000/spans/{3:016x}") == one
+    said = one["normalised"]
+    assert (said["kind"], said["tool"], said["agent"], said["dialects"]) == (
+        "tool",
+        "lookup",
+        "gaia",
+        ["OpenInference"],
+    )
+    assert (said["error"], said["cost_usd"]) == ({"type": "", "message": "boom 7"}, None)
     several, problem = await api.ask("GET", f"/traces/{1:032x}/spans/0000")
     assert (several, "several spans start so" in problem["detail"]) == (409, True)
     assert (await api.ask("GET", "/traces/0000/spans/ffff"))[0] == 404

@@ -128,6 +128,7 @@ def test_traces_and_spans_can_be_looked_at(halo: Halo) -> None:
     assert "  page_down  tool" in shown
     assert "\x1b" not in shown + span
     assert "tool.name" in span
+    assert "dialects" in span.partition("Normalised")[2].partition("Attributes")[0]
     assert "\\x1b[31m" in span
     assert full["spans"][1]["attributes"]["input.value"] == '{"page": 1}'
 

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.content import SpanContent, exception_of
-from domain.content_messages import OutputMessage, ToolCall, answered_ids, messages_of
+from domain.content_answers import answered_ids
+from domain.content_bodies import messages_of
+from domain.content_messages import Message, ToolCall
 from domain.otlp import PlainValue
 from tests.spans import add_exception, make_span
 
@@ -168,7 +170,7 @@ def test_a_flattened_message_without_content_falls_back_to_the_output_value() ->
     """Instrumentations flatten the role and leave parts they do not know to the raw output."""
     attributes: dict[str, PlainValue] = {"llm.output_messages.0.message.role": "assistant", "output.value": "sunny"}
 
-    assert content(attributes).output() == (OutputMessage(text="sunny"),)
+    assert content(attributes).output() == (Message("assistant", "sunny"),)
 
 
 def test_content_parts_count_once_and_images_are_not_text() -> None:
@@ -232,7 +234,7 @@ def test_no_content_makes_reading_fail(attributes: dict[str, PlainValue]) -> Non
 
 def test_deeply_nested_text_is_text() -> None:
     """A thousand brackets are an attack on the parser, not on us."""
-    assert messages_of("[" * 100_000) == (OutputMessage(text="[" * 100_000),)
+    assert messages_of("[" * 100_000) == (Message(text="[" * 100_000),)
 
 
 def test_answers_are_found_however_their_objects_are_written() -> None:

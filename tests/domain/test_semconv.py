@@ -108,6 +108,35 @@ def test_only_error_spans_have_a_template_and_a_zero_parent_is_none() -> None:
     assert (failed.error, failed.status) == ("all good <num>", SpanStatus.ERROR)
 
 
+@pytest.mark.parametrize(
+    ("parent_id", "kept"), [(b"12345678", b"12345678"), (b"1234567", b""), (b"123456789", b""), (b"1" * 16, b"")]
+)
+def test_a_parent_id_that_is_no_span_id_is_none(parent_id: bytes, kept: bytes) -> None:
+    """Padded or cut it would name another span, or one that never was."""
+    assert index({}, parent_span_id=parent_id).parent_id == kept
+
+
+def test_json_is_only_opened_for_counts_that_no_attribute_says() -> None:
+    """It may be long, and this runs for every span received."""
+    details = {"langfuse.observation.usage_details": '{"input": 7, "output": 8}'}
+    half = index({**details, "gen_ai.usage.input_tokens": 0})
+    neither = index({**details, "mlflow.chat.tokenUsage": '{"input_tokens": 1, "output_tokens": 2}'})
+    broken = index({"langfuse.observation.usage_details": "{", "mlflow.chat.tokenUsage": '{"output_tokens": 2}'})
+
+    assert (half.input_tokens, half.output_tokens) == (0, 8)
+    assert (neither.input_tokens, neither.output_tokens) == (7, 8)
+    assert (broken.input_tokens, broken.output_tokens) == (None, 2)
+
+
+def test_langfuse_level_is_the_status_of_a_span_that_has_none() -> None:
+    """Errors of its SDKs would not be counted otherwise."""
+    said = {"langfuse.observation.level": "ERROR", "langfuse.observation.status_message": "order 12 not found"}
+    row = index(said)
+
+    assert (row.status, row.error) == (SpanStatus.ERROR, "order <num> not found")
+    assert index({"langfuse.observation.level": "WARNING"}).status is SpanStatus.UNSET
+
+
 def test_a_resource_without_a_name_is_the_unknown_service() -> None:
     """As the resource conventions say; an empty name would make nameless agents."""
     named = Resource(attributes=[KeyValue(key="service.name", value=any_value("svc"))])
