@@ -8,11 +8,14 @@ from analysis.verifying_values import differences
 from domain.spans import StoredTrace
 
 
-def rederived_lines(frozen: TraceFacts, stored: StoredTrace) -> Iterator[str] | None:
+def rederived_lines(frozen: TraceFacts, stored: StoredTrace, generated_ns: int | None = None) -> Iterator[str] | None:
     """A line for each fact of a trace that does not follow from its bytes; None when they are not comparable.
 
-    A trace that lost or gained spans after the report (retention, late spans) has other facts by right.
+    A trace that changed after the report (retention, late spans, late log records) has other facts by right;
+    `generated_ns` is when the report was made, None when nothing can have arrived since.
     """
+    if generated_ns is not None and any(span.arrived_ns > generated_ns for span in stored.spans):
+        return None
     derived = trace_facts(stored)
     if derived.by_id.keys() != frozen.by_id.keys():
         return None

@@ -15,7 +15,9 @@ from pydantic import Field
 from api.listening import EndpointSetting, Listener
 from domain.component import ComponentConfig
 from domain.endpoint import Endpoint
-from telemetry.metrics import exposition
+from telemetry.exposition import CONTENT_TYPE, exposition
+
+_NEVER = "0001-01-01T00:00:00Z"  # what the Collector says while it is not up
 
 
 class Config(ComponentConfig):
@@ -77,10 +79,11 @@ class HealthServer:
 
     async def _status(self, _: web.Request) -> web.Response:
         if self._readiness.reasons:
-            return web.json_response({"status": "Server not available"}, status=503)
+            return web.json_response({"status": "Server not available", "upSince": _NEVER, "uptime": ""}, status=503)
         up = self._now() - self._up_since
+        since = self._up_since.isoformat().replace("+00:00", "Z")
         return web.json_response(
-            {"status": "Server available", "upSince": self._up_since.isoformat(), "uptime": f"{up.total_seconds()}s"}
+            {"status": "Server available", "upSince": since, "uptime": f"{round(up.total_seconds(), 3)}s"}
         )
 
     async def _live(self, _: web.Request) -> web.Response:
@@ -92,4 +95,4 @@ class HealthServer:
         return web.json_response(body, status=503 if reasons else 200)
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=exposition(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+        return web.Response(body=exposition(), headers={"Content-Type": CONTENT_TYPE})

@@ -16,7 +16,7 @@ from rendering.escaping import one_line
 from scheduler.analysing import produce_report
 from store.base import EvidenceBundle, Selection, TraceFilter, WindowReader
 from store.evidence import write_evidence
-from store.loading import LoadReport, read_trace_files
+from store.loading import Loaded, LoadReport, read_requests
 
 BAD_LINES_SHOWN = 5
 TELL_EVERY_S = 2.0
@@ -54,7 +54,7 @@ def analyse_files(paths: Sequence[Path], *, tell: Tell, clock: Callable[[], floa
     loaded = LoadReport()
     backend = load_component("store.backends", "sqlite")
     with tempfile.TemporaryDirectory(prefix="halo-") as directory:
-        requests = _counted(read_trace_files(paths, loaded), loaded, tell, clock)
+        requests = _counted(read_requests(paths, loaded), loaded, tell, clock)
         with backend.load_window(requests, Path(directory)) as reader:
             _tell_bad_lines(loaded, tell)
             return _analysed(reader, loaded, tell, clock)
@@ -106,7 +106,9 @@ def _time(nanoseconds: int) -> datetime:
         return datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 
-def _counted(requests: Iterable[bytes], loaded: LoadReport, tell: Tell, clock: Callable[[], float]) -> Iterator[bytes]:
+def _counted(
+    requests: Iterable[Loaded], loaded: LoadReport, tell: Tell, clock: Callable[[], float]
+) -> Iterator[Loaded]:
     told_at = clock()
     for request in requests:
         yield request

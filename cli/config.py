@@ -16,8 +16,10 @@ from pydantic import Field, field_validator
 from api.health import Config as HealthConfig
 from api.server import Config as ApiConfig
 from cli.layers import Settings, read_layers
+from cli.looping import loops
+from cli.stopping import ShutdownConfig
 from collector.delivery import DeliveryConfig
-from collector.pipeline import EXPORTERS, RECEIVERS, Configured, configure
+from collector.pipeline import EXPORTERS, FORWARDERS, PROCESSORS, RECEIVERS, Configured, configure
 from domain.component import ComponentConfig, load_component
 from domain.errors import ConfigError
 from domain.settings import read_settings
@@ -27,17 +29,29 @@ BACKENDS = "store.backends"
 DEFAULT_BACKEND = "sqlite"
 DEFAULTS: Mapping[str, Settings] = {
     "receivers": {"otlp": {"protocols": {"grpc": {}, "http": {}}}},
+    "processors": {"memory_limiter": {}},
     "exporters": {"file": {}},
 }
-SECTIONS = ("receivers", "store", "scheduler", "analysis", "exporters", "delivery", "api", "health", "logging")
+SECTIONS = (
+    "receivers",
+    "processors",
+    "forwarders",
+    "store",
+    "scheduler",
+    "analysis",
+    "exporters",
+    "delivery",
+    "api",
+    "health",
+    "logging",
+    "shutdown",
+)
 _LATER = {
-    "service": "HALO has one pipeline and needs no service section; remove it, and send spans on with `forwarders` "
-    "(in a later version)",
-    "forwarders": "this version does not forward spans yet; remove it",
-    "processors": "this version has no processors yet; remove it",
+    "service": "HALO has one pipeline and needs no service section; remove it, and send spans on with `forwarders`",
     "connectors": "HALO has one pipeline and no connectors; remove it",
     "extensions": "HALO has no extensions; health checks are under `health`, remove it",
 }
+_EXAMPLES = {"receivers": "otlp", "processors": "redact", "forwarders": "otlp_grpc", "exporters": "file"}
 _COLLECTOR_ONLY = frozenset(("sending_queue", "retry_on_failure", "tls", "compression", "auth", "balancer_name"))
 Part = TypeVar("Part")
 DetectorCheck = Callable[[Mapping[str, Any]], list[str]]
@@ -69,6 +83,7 @@ _MODELS: Mapping[str, type[ComponentConfig]] = {
     "scheduler": SchedulerConfig,
     "analysis": AnalysisConfig,
     "logging": LoggingConfig,
+    "shutdown": ShutdownConfig,
     "api": ApiConfig,
     "health": HealthConfig,
 }
@@ -81,6 +96,8 @@ class HaloConfig:
     store: Configured
     data_dir: Path
     receivers: list[Configured]
+    processors: list[Configured]
+    forwarders: list[Configured]
     exporters: list[Configured]
     delivery: DeliveryConfig
     scheduler: SchedulerConfig
@@ -88,6 +105,7 @@ class HaloConfig:
     api: ApiConfig
     health: HealthConfig
     logging: LoggingConfig
+    shutdown: ShutdownConfig
 
 
 def load_config(
@@ -115,6 +133,8 @@ def load_config(
         store=store,
         data_dir=store.config.model_dump()["directory"],
         receivers=components[RECEIVERS],
+        processors=components[PROCESSORS],
+        forwarders=components[FORWARDERS],
         exporters=components[EXPORTERS],
         **sections,
     )
@@ -163,17 +183,16 @@ def _store(raw: Any, data_dir: Path | None, environment: Mapping[str, str]) -> C
 def _components(raw: Settings) -> dict[str, list[Configured]]:
     problems = []
     kinds: dict[str, Mapping[str, object]] = {}
-    for kind in (RECEIVERS, EXPORTERS):
+    for kind in (RECEIVERS, PROCESSORS, FORWARDERS, EXPORTERS):
         name = kind.rpartition(".")[2]
         found = raw.get(name)
         if found is not None and not isinstance(found, dict):
-            problems.append(
-                f"{name}: must be a mapping of components; write e.g. {name}: {{{next(iter(DEFAULTS[name]))}: }}"
-            )
+            problems.append(f"{name}: must be a mapping of components; write e.g. {name}: {{{_EXAMPLES[name]}: }}")
             continue
         kinds[kind] = found or {}
     try:
         configured = configure(kinds)
+        problems += loops(configured.get(RECEIVERS, []), configured.get(FORWARDERS, []))
     except ConfigError as error:
         problems += [_collector_hint(problem) for problem in error.problems]
     if problems:
@@ -182,12 +201,14 @@ def _components(raw: Settings) -> dict[str, list[Configured]]:
 
 
 def _collector_hint(problem: str) -> str:
-    """A Collector's trace exporter under `exporters` is told what exporters are here."""
+    """What is pasted from a Collector's configuration is told what stands for it here."""
     place, _, said = problem.partition(": ")
+    if place == "processors.batch":
+        return f"{place}: HALO needs no batch processor, requests are committed and sent on together; remove it"
     component = place.removeprefix("exporters.")
     setting = component.rpartition(".")[2]
     if place.startswith("exporters.") and (said.startswith("unknown type") or setting in _COLLECTOR_ONLY):
-        return f"{problem}; exporters carry reports, and spans are sent on by `forwarders` (in a later version)"
+        return f"{problem}; exporters carry reports; to send spans on, write this under `forwarders`"
     return problem
 
 
@@ -202,6 +223,8 @@ def shown_config(config: HaloConfig) -> Settings:
 
     return {
         "receivers": components(config.receivers),
+        "processors": components(config.processors),
+        "forwarders": components(config.forwarders),
         "store": {"backend": config.store.id, **shown(config.store.config)},
         "scheduler": shown(config.scheduler),
         "analysis": shown(config.analysis),
@@ -210,4 +233,5 @@ def shown_config(config: HaloConfig) -> Settings:
         "api": shown(config.api),
         "health": shown(config.health),
         "logging": shown(config.logging),
+        "shutdown": shown(config.shutdown),
     }

@@ -11,8 +11,11 @@ import click
 from cli.agents import agent
 from cli.checking import components, print_config, validate
 from cli.conversations import conversation
+from cli.export import export
 from cli.health import health
 from cli.offline import analyse
+from cli.redact import redact
+from cli.replay import replay
 from cli.reports import finding, report
 from cli.runs import run
 from cli.schedules import schedule
@@ -24,6 +27,7 @@ from domain.errors import ConfigError, HaloError
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Run the sidecar": (serve, validate, print_config, components, health),
     "Look and read": (agent, run, conversation, schedule, report, finding, trace, span, verify),
+    "Files in and out": (export, replay, redact),
 }
 ALIASES = {"conv": "conversation"}
 _OWN_OPTIONS = ("-h", "--help", "-v", "--version")

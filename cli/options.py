@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import click
@@ -41,6 +42,27 @@ class Numbers(click.ParamType[list[int]]):
         if outside:
             self.fail(f"{', '.join(outside)} is outside {self.low} to {self.high}", param, ctx)
         return numbers
+
+
+class DurationType(click.ParamType[timedelta]):
+    """A length of time as in halo.yaml."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """`30s` as a timedelta; it must be more than nothing."""
+        from domain.quantities import parse_duration
+
+        try:
+            found = parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if not found:
+            self.fail("must be more than 0; write e.g. 30s", param, ctx)
+        return found
+
+
+DURATION = DurationType()
 
 
 def limit_option(noun: str, default: int) -> Callable[[Command], Command]:

@@ -6,12 +6,9 @@ that could not be kept. Nobody but this module knows all the rooms.
 
 import asyncio
 import gc
-import os
-import signal
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -19,71 +16,71 @@ import structlog
 from api.health import HealthServer, Readiness
 from api.server import ApiServer
 from cli.config import HaloConfig
+from cli.reconciling import reconciled, requests_received, span_accounts
+from cli.reloading import Reloading
+from cli.stopping import Stopping
 from collector.delivery import Outbox
-from collector.pipeline import exporters, receiving
+from collector.forwarding import Forwarding, bounds, targets
+from collector.keeping import Keeper
+from collector.pipeline import exporters, forwarder_configs, forwarders, receiving
 from scheduler.scheduler import Scheduler
 from store.base import ControlStore
 from store.control import open_control, protected_selections
+from store.queue import SqliteForwardQueue, is_left_behind
 from telemetry.logs import configure_logs
 
-STOP_DEADLINE_S = 25.0
 _UMASK = 0o027  # traces and reports hold prompts: not for every user of the machine
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _log = structlog.get_logger(__name__)
 
 
-def run_sidecar(config: HaloConfig) -> int:
-    """Serve until a signal comes; 0 after an orderly stop."""
-    configure_logs(config.logging.level, config.logging.format)
-    return asyncio.run(_serve_until_signal(config))
+def run_sidecar(read: Callable[[], HaloConfig], *, exit_when_idle: timedelta | None = None) -> int:
+    """Serve until a signal comes, or nothing else for so long; 0 after an orderly stop.
 
-
-async def _serve_until_signal(config: HaloConfig) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, _stop_now, stop, number)
-    await serve(config, stop, announce=_say)
-    return 0
-
-
-def _stop_now(stop: asyncio.Event, number: signal.Signals) -> None:
-    """Begin to stop in order; a second signal, or the deadline, ends the process at once.
-
-    That is safe at any moment: what was acknowledged is on disk.
+    `read` reads the configuration, now and again on SIGHUP.
     """
-    if stop.is_set():
-        _give_up("second signal")
-    _log.info("stopping", signal=number.name)
-    stop.set()
-    asyncio.get_running_loop().call_later(STOP_DEADLINE_S, _give_up, f"not stopped within {STOP_DEADLINE_S:g} s")
+    config = read()
+    configure_logs(config.logging.level, config.logging.format)
+    return asyncio.run(_serve_until_asked(config, read, exit_when_idle))
 
 
-def _give_up(reason: str) -> None:
-    _log.warning("stopped_at_once", reason=reason)
-    sys.stderr.flush()
-    os._exit(1)
+async def _serve_until_asked(
+    config: HaloConfig, read: Callable[[], HaloConfig], exit_when_idle: timedelta | None
+) -> int:
+    stopping = Stopping(config.shutdown)
+    stopping.listen()
+    async with AsyncExitStack() as parts:
+        if exit_when_idle:
+            watch = asyncio.create_task(stopping.ask_when_idle(requests_received, exit_when_idle), name="idle")
+            parts.callback(watch.cancel)
+        await serve(config, read, stopping, announce=_say)
+    return 0
 
 
 def _say(line: str) -> None:
     print(line, flush=True)
 
 
-async def serve(config: HaloConfig, stop: asyncio.Event, *, announce: Callable[[str], None]) -> None:
-    """Run every part until `stop` is set; ConfigError when one cannot start."""
-    readiness = Readiness({"sidecar": "starting"})
+async def serve(
+    config: HaloConfig, read: Callable[[], HaloConfig], stopping: Stopping, *, announce: Callable[[str], None]
+) -> None:
+    """Run every part until it is asked to stop; ConfigError when one cannot start."""
+    readiness, ready = Readiness({"sidecar": "starting"}), asyncio.Event()
     async with AsyncExitStack() as parts:
         control = parts.enter_context(await asyncio.to_thread(open_control, config.data_dir))
         made = config.store.module.create(config.store.config, protected=lambda: protected_selections(control))
         store = await parts.enter_async_context(made)
         reports = exporters(config.exporters, data_dir=config.data_dir)
         await parts.enter_async_context(Outbox(config.delivery, reports, control))
-        await parts.enter_async_context(_scheduler(config, control, list(reports)))
+        scheduler = await parts.enter_async_context(_scheduler(config, control, list(reports)))
         api = ApiServer(config.api, window=store.reader(), control=control, now=_now)
         await parts.enter_async_context(api)
         health = HealthServer(config.health, readiness, now=_now)
         await parts.enter_async_context(health)
-        receivers = await parts.enter_async_context(receiving(config.receivers, window=store.window))
+        queue = await _forward_queue(config, parts)
+        keeper = Keeper(store.window, None, queue, targets(forwarder_configs(config.forwarders)))
+        await parts.enter_async_context(Reloading(config, read, keeper))
+        receivers = await parts.enter_async_context(receiving(config.receivers, keeper=keeper, ready=ready))
+        ready.set()
         readiness.ready("sidecar")
         announce(
             f"Everything is ready. {_endpoints(receivers)}; API http://{api.endpoint}; "
@@ -91,9 +88,26 @@ async def serve(config: HaloConfig, stop: asyncio.Event, *, announce: Callable[[
         )
         gc.freeze()  # and collections while serving need not walk through it
         gc.enable()
-        await stop.wait()
+        await stopping.asked()
         readiness.unready("sidecar", "stopping")
+        scheduler.take_no_more()
+        await stopping.linger()
+    tallies = {each.id: queue.tally(each.id) for each in config.forwarders} if queue else {}
+    _log.info("reconciled", **reconciled(span_accounts(), tallies))
     _log.info("stopped")
+
+
+async def _forward_queue(config: HaloConfig, parts: AsyncExitStack) -> SqliteForwardQueue | None:
+    """The queue, with the forwarders that empty it running; None without forwarders.
+
+    Then a queue from an earlier start is opened all the same, once, so that it is told what nobody will be sent.
+    """
+    configs = forwarder_configs(config.forwarders)
+    if not configs and not await asyncio.to_thread(is_left_behind, config.data_dir):
+        return None
+    queue = await parts.enter_async_context(SqliteForwardQueue(config.data_dir, bounds(configs)))
+    await parts.enter_async_context(Forwarding(configs, forwarders(config.forwarders), queue))
+    return queue
 
 
 def _now() -> datetime:

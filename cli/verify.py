@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ def verify(
     lines = mismatches(found, facts, cited_spans(bundle.cited), bundle.meta, trusted_detectors=trusted)
     compared = 0
     if data_dir is not None:
-        more, compared = _window_lines(facts, data_dir)
+        more, compared = _window_lines(facts, data_dir, _moment_ns(bundle.meta.get("generated_at", "")))
         lines += more
     if as_json:
         print_json({"confirmed": not lines, "mismatches": lines})
@@ -109,7 +110,15 @@ def _evidence(path: Path, report: dict[str, Any], evidence_file: Path | None, da
     return kept
 
 
-def _window_lines(facts: "FactWindow", directory: Path) -> tuple[list[str], int]:
+def _moment_ns(text: str) -> int | None:
+    """Nanoseconds since 1970 of an ISO time; None for anything else."""
+    try:
+        return int(datetime.fromisoformat(text).timestamp() * 1e9)
+    except ValueError:
+        return None
+
+
+def _window_lines(facts: "FactWindow", directory: Path, generated_ns: int | None) -> tuple[list[str], int]:
     """What the window's bytes say against the frozen facts, and how many traces could be compared."""
     from analysis.verifying_window import rederived_lines
     from cli.config import BACKENDS, DEFAULT_BACKEND
@@ -122,7 +131,7 @@ def _window_lines(facts: "FactWindow", directory: Path) -> tuple[list[str], int]
     with load_component(BACKENDS, DEFAULT_BACKEND).open_reader(directory) as reader:
         for frozen in facts.traces:
             stored = reader.trace(frozen.trace_id)
-            found = rederived_lines(frozen, stored) if stored is not None else None
+            found = rederived_lines(frozen, stored, generated_ns) if stored is not None else None
             if found is not None:
                 compared += 1
                 lines += found

@@ -11,13 +11,18 @@ from types import ModuleType
 from typing import NamedTuple
 
 from collector.exporting import ReportExporter
+from collector.keeping import Keeper
+from collector.outgoing.forwarder import Forwarder
+from collector.outgoing.settings import ForwarderConfig
+from collector.processing import Processor
 from collector.receiving import Receiver
 from domain.component import ComponentConfig, load_component
 from domain.errors import ConfigError
 from domain.settings import read_settings
-from store.base import WindowWriter
 
 RECEIVERS = "collector.receivers"
+PROCESSORS = "collector.processors"
+FORWARDERS = "collector.forwarders"
 EXPORTERS = "collector.exporters"
 
 
@@ -51,8 +56,19 @@ def configure(kinds: Mapping[str, Mapping[str, object]]) -> dict[str, list[Confi
 
 
 @asynccontextmanager
+async def processing(processors: Sequence[Configured]) -> AsyncIterator[dict[str, Processor]]:
+    """Run processors, by id, in the order of halo.yaml; ConfigError when one cannot start."""
+    running: dict[str, Processor] = {}
+    async with AsyncExitStack() as stack:
+        for each in processors:
+            made: Processor = each.module.create(each.config, name=each.id)
+            running[each.id] = await stack.enter_async_context(made)
+        yield running
+
+
+@asynccontextmanager
 async def receiving(
-    receivers: Sequence[Configured], *, window: WindowWriter, ready: asyncio.Event | None = None
+    receivers: Sequence[Configured], *, keeper: Keeper, ready: asyncio.Event | None = None
 ) -> AsyncIterator[dict[str, Receiver]]:
     """Run receivers, by id; requests wait until `ready` is set (None: ready now).
 
@@ -65,7 +81,7 @@ async def receiving(
     try:
         for receiver in receivers:
             stack = AsyncExitStack()
-            made: Receiver = receiver.module.create(receiver.config, name=receiver.id, window=window, ready=ready)
+            made: Receiver = receiver.module.create(receiver.config, name=receiver.id, keeper=keeper, ready=ready)
             try:
                 running[receiver.id] = await stack.enter_async_context(made)
                 stacks.append(stack)
@@ -76,6 +92,21 @@ async def receiving(
         yield running
     finally:
         await asyncio.gather(*(stack.aclose() for stack in stacks))
+
+
+def forwarders(configured: Sequence[Configured]) -> dict[str, Forwarder]:
+    """Forwarders by id, for `Forwarding` to run."""
+    return {each.id: each.module.create(each.config, name=each.id) for each in configured}
+
+
+def forwarder_configs(configured: Sequence[Configured]) -> dict[str, ForwarderConfig]:
+    """The settings of forwarders by id; ConfigError names one that lacks those which every forwarder has."""
+    found: dict[str, ForwarderConfig] = {}
+    for each in configured:
+        if not isinstance(each.config, ForwarderConfig):
+            raise ConfigError(f"{_path(FORWARDERS, each.id)}: its Config is no ForwarderConfig; derive it from that")
+        found[each.id] = each.config
+    return found
 
 
 def exporters(configured: Sequence[Configured], *, data_dir: Path) -> dict[str, ReportExporter]:

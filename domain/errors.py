@@ -24,12 +24,23 @@ class ConfigError(HaloError):
 
 
 class PermanentError(HaloError):
-    """The input itself is at fault; trying again cannot help."""
+    """The input itself is at fault; trying again cannot help.
+
+    `grpc_code` (google.rpc.Code) is what a sender is answered when the one who failed knows better than the caller.
+    """
+
+    def __init__(self, message: str, *, grpc_code: int | None = None) -> None:
+        super().__init__(message)
+        self.grpc_code = grpc_code
 
 
 class RetryableError(HaloError):
-    """The moment is at fault; the sender keeps what it has and tries again after `retry_after_s` seconds."""
+    """The moment is at fault; the sender keeps what it has and tries again after `retry_after_s` seconds.
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+    `grpc_code` as in `PermanentError`.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, grpc_code: int | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.grpc_code = grpc_code

@@ -13,13 +13,14 @@ import math
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from domain.errors import PermanentError
 from domain.otlp import ExportTraceServiceRequest
+from domain.signals import SIGNALS, Signal
 
 MAX_DEPTH = 100
 """Messages nested in each other; what protobuf's own parser accepts, so that both encodings carry the same."""
@@ -27,9 +28,10 @@ MAX_DEPTH = 100
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 _Convert = Callable[[Any, int], Any]
 _Table = dict[str, tuple[str, _Convert]]
+_Request = TypeVar("_Request", bound=Message)
 
-_HEX_FIELDS = frozenset(("trace_id", "span_id", "parent_span_id"))
-_NO_ID = b"\xff"  # of no id's length, and not empty: a span with a broken parent id must not pass for a root
+_ID_BYTES = {"trace_id": 16, "span_id": 8, "parent_span_id": 8}
+_PROFILE_ID = re.compile(r"[0-9a-fA-F]{32}")
 _DECIMAL = re.compile(r"-?[0-9]{1,20}")
 _NUMBER = re.compile(r"-?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][-+]?[0-9]{1,4})?")
 _SPECIAL = frozenset(("NaN", "Infinity", "-Infinity"))
@@ -38,6 +40,7 @@ _KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean",
 _INTEGERS = {
     FieldDescriptor.TYPE_INT32: (-(2**31), 2**31 - 1),
     FieldDescriptor.TYPE_INT64: (-(2**63), 2**63 - 1),
+    FieldDescriptor.TYPE_SINT32: (-(2**31), 2**31 - 1),
     FieldDescriptor.TYPE_UINT32: (0, 2**32 - 1),
     FieldDescriptor.TYPE_UINT64: (0, 2**64 - 1),
     FieldDescriptor.TYPE_FIXED32: (0, 2**32 - 1),
@@ -47,11 +50,11 @@ _INTEGERS = {
 _WIDE = frozenset(kind for kind, (_, high) in _INTEGERS.items() if high > 2**32)
 
 
-def decode(body: bytes) -> ExportTraceServiceRequest:
-    """The request an OTLP/JSON body stands for.
+def decode(body: bytes, signal: Signal) -> Any:
+    """The request of a signal that an OTLP/JSON body stands for.
 
-    Ids that are no hexadecimal become ids of a wrong length, for the store to reject span by span. Anything else
-    that does not fit is a PermanentError, with the path of the culprit and never its value.
+    What does not fit is a PermanentError, with the path of the culprit and never its value; so is an id that is not
+    hexadecimal or of a wrong length. An empty id is left to those who know whether the field may be empty.
     """
     try:
         document = json.loads(body)
@@ -59,13 +62,18 @@ def decode(body: bytes) -> ExportTraceServiceRequest:
         raise PermanentError("the JSON is nested too deeply") from None
     except ValueError as error:
         raise PermanentError(f"the body is not JSON: {error}") from None
-    return from_json(document)
+    return message_from_json(document, signal.request)
 
 
 def from_json(document: object) -> ExportTraceServiceRequest:
-    """The same for parsed JSON; null stands for an empty request."""
+    """A trace request of parsed JSON; null stands for an empty one."""
+    return message_from_json(document, ExportTraceServiceRequest)
+
+
+def message_from_json(document: object, kind: type[_Request]) -> _Request:
+    """As `from_json`, for the request of any signal."""
     try:
-        return ExportTraceServiceRequest(**_message(_REQUEST, {} if document is None else document, 0))
+        return kind(**_message(_REQUESTS[kind], {} if document is None else document, 0))
     except PermanentError as error:
         raise PermanentError(str(error).removeprefix(": ")) from None
 
@@ -84,7 +92,7 @@ def _written(field: FieldDescriptor, value: Any) -> JsonValue:
     if field.type in _WIDE:
         return str(value)
     if field.type == FieldDescriptor.TYPE_BYTES:
-        return str(value.hex() if field.name in _HEX_FIELDS else base64.b64encode(value).decode())
+        return str(value.hex() if field.name in _ID_BYTES else base64.b64encode(value).decode())
     if field.type == FieldDescriptor.TYPE_DOUBLE and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     plain: JsonValue = value
@@ -170,13 +178,23 @@ def _enum(names: dict[str, int], value: Any, depth: int) -> int:
     return _integer(*_INTEGERS[FieldDescriptor.TYPE_INT32], value, depth)
 
 
-def _id(value: Any, depth: int) -> bytes:
+def _id(size: int, value: Any, depth: int) -> bytes:
     if type(value) is not str:
         raise _mismatch("a hexadecimal string", value)
     try:
-        return binascii.unhexlify(value)
+        found = binascii.unhexlify(value)
     except ValueError:
-        return _NO_ID
+        raise PermanentError(f": expected {2 * size} hexadecimal digits") from None
+    if len(found) != size and found:
+        raise PermanentError(f": expected {2 * size} hexadecimal digits, got {len(value)}")
+    return found
+
+
+def _profile_id(value: Any, depth: int) -> bytes:
+    """Base64 as the specification has it, or hexadecimal as the Collector writes it; 16 bytes cannot be both."""
+    if type(value) is str and _PROFILE_ID.fullmatch(value):
+        return binascii.unhexlify(value)
+    return _bytes(value, depth)
 
 
 def _bytes(value: Any, depth: int) -> bytes:
@@ -215,13 +233,14 @@ def _converter(field: FieldDescriptor, known: dict[str, _Table]) -> _Convert:
         return partial(_enum, {value.name: value.number for value in field.enum_type.values})
     if field.type in _INTEGERS:
         return partial(_integer, *_INTEGERS[field.type])
-    if field.type == FieldDescriptor.TYPE_BYTES:
-        return _id if field.name in _HEX_FIELDS else _bytes
+    if field.name in _ID_BYTES:
+        return partial(_id, _ID_BYTES[field.name])
     return {
+        FieldDescriptor.TYPE_BYTES: _profile_id if field.name == "profile_id" else _bytes,
         FieldDescriptor.TYPE_STRING: _text,
         FieldDescriptor.TYPE_BOOL: _boolean,
         FieldDescriptor.TYPE_DOUBLE: _double,
     }[field.type]
 
 
-_REQUEST = _table(ExportTraceServiceRequest.DESCRIPTOR, {})
+_REQUESTS: dict[type[Message], _Table] = {signal.request: _table(signal.request.DESCRIPTOR, {}) for signal in SIGNALS}

@@ -16,7 +16,7 @@ from domain.errors import PermanentError
 _RESOURCE_SPANS, _SCOPE_SPANS, _SPANS = 1, 2, 2
 _VARINT, _FIXED64, _LEN, _GROUP, _END_GROUP, _FIXED32 = 0, 1, 2, 3, 4, 5
 _MAX_GROUP_DEPTH = 100
-_TRUNCATED = "truncated protobuf: a field runs past the end of the message"
+TRUNCATED = "truncated protobuf: a field runs past the end of the message"
 
 
 class Piece(NamedTuple):
@@ -48,11 +48,11 @@ def split(request: bytes) -> Iterator[Piece]:
 def locate(request: bytes) -> Iterator[Place]:
     """As `split`, without copying the spans."""
     try:
-        for field, start, _, end in _fields(request, 0, len(request)):
+        for field, start, _, end in fields(request, 0, len(request)):
             if field == _RESOURCE_SPANS:
                 yield from _locate_in_resource(request, start, end)
     except IndexError:
-        raise PermanentError(_TRUNCATED) from None
+        raise PermanentError(TRUNCATED) from None
 
 
 def _locate_in_resource(data: bytes, start: int, end: int) -> Iterator[Place]:
@@ -61,6 +61,14 @@ def _locate_in_resource(data: bytes, start: int, end: int) -> Iterator[Place]:
         scope, spans = _part(data, scope_start, scope_end, _SPANS)
         for span_start, span_end in spans:
             yield Place(resource, scope, span_start, span_end)
+
+
+def outside(request: bytes) -> bytes:
+    """The fields of an encoded request that `split` leaves out: all but field 1, byte for byte."""
+    try:
+        return _part(request, 0, len(request), _RESOURCE_SPANS)[0]
+    except IndexError:
+        raise PermanentError(TRUNCATED) from None
 
 
 def _part(data: bytes, start: int, end: int, wanted: int) -> tuple[bytes, list[tuple[int, int]]]:
@@ -77,13 +85,13 @@ def _part(data: bytes, start: int, end: int, wanted: int) -> tuple[bytes, list[t
             if length < 0x80:
                 value_start = position + 2
             else:
-                length, value_start = _varint(data, position + 1)
+                length, value_start = varint(data, position + 1)
             position = value_start + length
             if position > end:
-                raise PermanentError(_TRUNCATED)
+                raise PermanentError(TRUNCATED)
             found.append((value_start, position))
             continue
-        field, value_start, tag_start, position = next(_fields(data, position, end))
+        field, value_start, tag_start, position = next(fields(data, position, end))
         if field == wanted:
             found.append((value_start, position))
         else:
@@ -91,24 +99,28 @@ def _part(data: bytes, start: int, end: int, wanted: int) -> tuple[bytes, list[t
     return b"".join(rest), found
 
 
-def _fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """(field number or 0 when not length-delimited, value start, tag start, value end) of a message."""
+def fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """(field number or 0 when not length-delimited, value start, tag start, value end) of the message in a slice.
+
+    PermanentError when the slice is no message; IndexError when `data` ends within one of its fields.
+    """
     while position < end:
         tag_start = position
-        tag, position = _varint(data, position)
+        tag, position = varint(data, position)
         if tag & 7 == _LEN:
-            length, position = _varint(data, position)
+            length, position = varint(data, position)
             value_start, position = position, position + length
             field = tag >> 3
         else:
             value_start, position = position, _skip(data, position, tag, 0)
             field = 0
         if position > end:
-            raise PermanentError(_TRUNCATED)
+            raise PermanentError(TRUNCATED)
         yield field, value_start, tag_start, position
 
 
-def _varint(data: bytes, position: int) -> tuple[int, int]:
+def varint(data: bytes, position: int) -> tuple[int, int]:
+    """The number at a position and the position after it; IndexError when `data` ends within it."""
     byte = data[position]
     if byte < 0x80:
         return byte, position + 1
@@ -128,7 +140,7 @@ def _skip(data: bytes, position: int, tag: int, depth: int) -> int:
     """The position after a value that is not length-delimited; groups nest, so their depth is limited."""
     kind = tag & 7
     if kind == _VARINT:
-        return _varint(data, position)[1]
+        return varint(data, position)[1]
     if kind == _FIXED64:
         return position + 8
     if kind == _FIXED32:
@@ -136,11 +148,11 @@ def _skip(data: bytes, position: int, tag: int, depth: int) -> int:
     if kind != _GROUP or depth > _MAX_GROUP_DEPTH:
         raise PermanentError(f"malformed protobuf: wire type {kind} cannot stand here")
     while True:
-        inner, position = _varint(data, position)
+        inner, position = varint(data, position)
         if inner & 7 == _END_GROUP:
             return position
         if inner & 7 == _LEN:
-            length, position = _varint(data, position)
+            length, position = varint(data, position)
             position += length
         else:
             position = _skip(data, position, inner, depth + 1)
@@ -163,10 +175,15 @@ def join(pieces: Iterable[Piece]) -> bytes:
 
 
 def _head(field: int, length: int) -> bytes:
-    """What stands before the bytes of a length-delimited field."""
-    out = bytearray((field << 3 | _LEN,))
-    while length > 0x7F:
-        out.append(length & 0x7F | 0x80)
-        length >>= 7
-    out.append(length)
+    """What stands before the bytes of a length-delimited field below 16."""
+    return bytes((field << 3 | _LEN,)) + as_varint(length)
+
+
+def as_varint(number: int) -> bytes:
+    """A number of at least 0, in as few bytes as it takes."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
     return bytes(out)

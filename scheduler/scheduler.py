@@ -129,6 +129,11 @@ class Scheduler:
             await self._firing
         await self._stack.aclose()
 
+    def take_no_more(self) -> None:
+        """Fire and claim nothing from now on: the sidecar is stopping, and the next start takes what waits."""
+        self._stopping.set()
+        self._worker.take_no_more()
+
     def _job_of(self, run: Run) -> Job:
         return self._job.model_copy(update={"run_id": run.id, "attempt": run.attempt})
 

@@ -89,6 +89,10 @@ class Worker:
             await self._serving
         await asyncio.gather(*self._attended, return_exceptions=True)
 
+    def take_no_more(self) -> None:
+        """Claim no further run; those under way go back to the queue."""
+        self._stopping.set()
+
     async def _serve(self) -> None:
         told = ""
         while not self._stopping.is_set():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from domain.otlp import ExportTraceServiceRequest
+from domain.otlp import ExportLogsServiceRequest, ExportTraceServiceRequest
 from domain.report import Report
 from domain.runs import (
     Cadence,
@@ -79,9 +79,19 @@ class WindowWriter(Protocol):
         RetryableError: nothing of the request was kept (disk full, not ready).
         """
 
+    async def append_logs(self, request: bytes, message: ExportLogsServiceRequest) -> Appended:
+        """Keep the log records that belong to spans; returns only after the commit is on disk.
+
+        Records that name a span and an event of an agent's work (`gen_ai.*`, exceptions) are joined to that span,
+        whether it came before or comes later; the others are accepted and counted as dropped.
+        """
+
 
 class WindowReader(Protocol):
-    """The reading door: never blocks the writer, never changes anything."""
+    """The reading door: never blocks the writer, never changes anything.
+
+    Spans come with the log records that belong to them, as their last events.
+    """
 
     def agents(self, since_ns: int | None = None) -> list[Agent]:
         """Agents that received spans since a time of arrival, most recently seen first."""
@@ -91,6 +101,9 @@ class WindowReader(Protocol):
 
     def select(self, selection: Selection) -> Selected:
         """The traces a run looks at."""
+
+    def keys(self, selection: Selection) -> tuple[int, ...]:
+        """All traces of a selection, complete or not, by end time."""
 
     def read(self, keys: Sequence[int]) -> Iterator[StoredTrace]:
         """Whole traces in the order of the keys; a trace that retention took meanwhile is left out."""
@@ -105,7 +118,8 @@ class WindowReader(Protocol):
         """One span by its ids in hexadecimal."""
 
     def sums(self) -> Mapping[str, int]:
-        """Totals: agents, traces, spans, error_spans, leaf_errors, input_tokens, output_tokens, hot_bytes, frames."""
+        """Totals: agents, traces, spans, error_spans, leaf_errors, input_tokens, output_tokens, hot_bytes, frames,
+        log_records."""
 
 
 @dataclass(frozen=True, slots=True)

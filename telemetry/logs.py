@@ -27,5 +27,5 @@ def configure_logs(level: LogLevel = "info", style: LogFormat = "console") -> No
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,  # a reload may change level and format
     )

@@ -1,6 +1,6 @@
 """Every metric HALO exposes, declared in one file; names of the OpenTelemetry Collector where it has one."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
 
@@ -13,9 +13,165 @@ REFUSED_SPANS = Counter(
     ("receiver", "transport"),
     registry=REGISTRY,
 )
+ACCEPTED_LOG_RECORDS = Counter(
+    "otelcol_receiver_accepted_log_records", "Log records acknowledged.", ("receiver", "transport"), registry=REGISTRY
+)
+REFUSED_LOG_RECORDS = Counter(
+    "otelcol_receiver_refused_log_records",
+    "Log records not kept: the sender was told so.",
+    ("receiver", "transport"),
+    registry=REGISTRY,
+)
+ACCEPTED_METRIC_POINTS = Counter(
+    "otelcol_receiver_accepted_metric_points",
+    "Metric points acknowledged: sent on or dropped.",
+    ("receiver", "transport"),
+    registry=REGISTRY,
+)
+REFUSED_METRIC_POINTS = Counter(
+    "otelcol_receiver_refused_metric_points",
+    "Metric points not taken: the sender was told so.",
+    ("receiver", "transport"),
+    registry=REGISTRY,
+)
+ACCEPTED_PROFILES = Counter(
+    "otelcol_receiver_accepted_profiles",
+    "Profiles acknowledged: sent on or dropped.",
+    ("receiver", "transport"),
+    registry=REGISTRY,
+)
+REFUSED_PROFILES = Counter(
+    "otelcol_receiver_refused_profiles",
+    "Profiles not taken: the sender was told so.",
+    ("receiver", "transport"),
+    registry=REGISTRY,
+)
+ACCEPTED_ITEMS = {
+    "spans": ACCEPTED_SPANS,
+    "log_records": ACCEPTED_LOG_RECORDS,
+    "metric_points": ACCEPTED_METRIC_POINTS,
+    "profiles": ACCEPTED_PROFILES,
+}
+REFUSED_ITEMS = {
+    "spans": REFUSED_SPANS,
+    "log_records": REFUSED_LOG_RECORDS,
+    "metric_points": REFUSED_METRIC_POINTS,
+    "profiles": REFUSED_PROFILES,
+}
+INCOMING_ITEMS = Counter(
+    "otelcol_processor_incoming_items", "Items a processor was given.", ("processor", "signal"), registry=REGISTRY
+)
+OUTGOING_ITEMS = Counter(
+    "otelcol_processor_outgoing_items", "Items a processor passed on.", ("processor", "signal"), registry=REGISTRY
+)
+DROPPED_ITEMS = Counter(
+    "halo_dropped_items", "Items acknowledged and then not kept, by reason.", ("signal", "reason"), registry=REGISTRY
+)
+FORWARD_DROPPED_ITEMS = Counter(
+    "halo_forward_dropped_items",
+    "Items that a forwarder's queue dropped instead of sending, by reason.",
+    ("forwarder", "reason"),
+    registry=REGISTRY,
+)
+FORWARD_QUEUES_MOVED_ASIDE = Counter(
+    "halo_forward_queue_moved_aside",
+    "Files of the forward queue moved aside because they could not be used.",
+    ("reason",),
+    registry=REGISTRY,
+)
+FORWARD_QUEUED_ITEMS = Gauge(
+    "halo_forward_queued_items", "Items owed to a forwarder's target.", ("forwarder",), registry=REGISTRY
+)
+FORWARD_OLDEST_SECONDS = Gauge(
+    "halo_forward_oldest_seconds",
+    "Age of the request that is next in a forwarder's queue; 0 when it is empty.",
+    ("forwarder",),
+    registry=REGISTRY,
+)
+FORWARD_FAILING_SECONDS = Gauge(
+    "halo_forward_failing_seconds",
+    "How long a forwarder's target has not taken anything although it was tried; 0 when it works.",
+    ("forwarder",),
+    registry=REGISTRY,
+)
+FORWARD_RETRIES = Counter(
+    "halo_forward_retries", "Attempts to send that failed and are made again.", ("forwarder",), registry=REGISTRY
+)
+FORWARD_SPLITS = Counter(
+    "halo_forward_splits",
+    "Requests cut into smaller ones because they were too large for the target.",
+    ("forwarder",),
+    registry=REGISTRY,
+)
+SENT_ITEMS = {
+    items: Counter(
+        f"otelcol_exporter_sent_{items}",
+        f"{items.replace('_', ' ').capitalize()} that a forwarder's target took.",
+        ("exporter",),
+        registry=REGISTRY,
+    )
+    for items in ("spans", "log_records", "metric_points", "profiles")
+}
+SEND_FAILED_ITEMS = {
+    items: Counter(
+        f"otelcol_exporter_send_failed_{items}",
+        f"{items.replace('_', ' ').capitalize()} given up because a forwarder's target would not take them.",
+        ("exporter",),
+        registry=REGISTRY,
+    )
+    for items in ("spans", "log_records", "metric_points", "profiles")
+}
+ENQUEUE_FAILED_ITEMS = {
+    items: Counter(
+        f"otelcol_exporter_enqueue_failed_{items}",
+        f"{items.replace('_', ' ').capitalize()} that could not be queued for a forwarder: the sender was told so.",
+        ("exporter",),
+        registry=REGISTRY,
+    )
+    for items in ("spans", "log_records", "metric_points", "profiles")
+}
+QUEUE_SIZE = Gauge(
+    "otelcol_exporter_queue_size", "Bytes on disk owed to a forwarder's target.", ("exporter",), registry=REGISTRY
+)
+QUEUE_CAPACITY = Gauge(
+    "otelcol_exporter_queue_capacity",
+    "Bytes on disk that may be owed to a forwarder's target.",
+    ("exporter",),
+    registry=REGISTRY,
+)
+IN_FLIGHT_REQUESTS = Gauge(
+    "otelcol_exporter_in_flight_requests", "Requests being sent by a forwarder.", ("exporter",), registry=REGISTRY
+)
 REQUESTS = Counter("halo_receiver_requests", "Export requests by outcome.", ("transport", "outcome"), registry=REGISTRY)
+INVALID_REQUESTS = Counter(
+    "halo_receiver_invalid_requests",
+    "Export requests whose sender made a mistake, by mistake.",
+    ("transport", "reason"),
+    registry=REGISTRY,
+)
+REPAIRED_STRINGS = Counter(
+    "halo_receiver_repaired_strings", "Received strings that were no UTF-8.", ("signal",), registry=REGISTRY
+)
 INFLIGHT_BYTES = Gauge(
     "halo_receiver_inflight_bytes", "Bytes of requests received and not yet answered.", registry=REGISTRY
+)
+CUT_ITEMS = Counter(
+    "halo_attribute_limits_cut_items", "Items cut down to the limits.", ("processor", "signal"), registry=REGISTRY
+)
+MEMORY_LIMIT_BYTES = Gauge(
+    "halo_memory_limiter_limit_bytes",
+    "Resident memory that a memory limiter allows.",
+    ("processor",),
+    registry=REGISTRY,
+)
+MEMORY_REFUSED = Counter(
+    "halo_memory_limiter_refused_requests",
+    "Requests refused before they were received, by the limit that was passed.",
+    ("processor", "limit"),
+    registry=REGISTRY,
+)
+REDACTED_VALUES = Counter(
+    "halo_redacted_values", "Values that a processor took out, by rule.", ("processor", "rule"), registry=REGISTRY
 )
 COMMITS = Counter("halo_store_commits", "Commits of the window writer.", registry=REGISTRY)
 COMMIT_SECONDS = Histogram(
@@ -30,6 +186,15 @@ WINDOW_BYTES = Gauge("halo_store_window_bytes", "Bytes of window.db and its log.
 HOT_BYTES = Gauge("halo_store_hot_bytes", "Bytes in hot batches, not yet merged.", registry=REGISTRY)
 MERGED_SPANS = Counter("halo_store_merged_spans", "Spans folded into frames.", registry=REGISTRY)
 EVICTED_SPANS = Counter("halo_store_evicted_spans", "Spans that retention took.", ("reason",), registry=REGISTRY)
+STORED_LOG_RECORDS = Counter(
+    "halo_store_log_records", "Log records by what the window did with them.", ("outcome",), registry=REGISTRY
+)
+EVICTED_LOG_RECORDS = Counter(
+    "halo_store_evicted_log_records",
+    "Log records that retention took because their span never came.",
+    ("reason",),
+    registry=REGISTRY,
+)
 MOVED_ASIDE = Counter(
     "halo_store_moved_aside", "Window files moved aside because they could not be used.", ("reason",), registry=REGISTRY
 )
@@ -46,8 +211,6 @@ FIRED_SLOTS = Counter(
 DELIVERIES = Counter(
     "halo_delivery_attempts", "Delivery attempts by exporter and outcome.", ("exporter", "outcome"), registry=REGISTRY
 )
-
-
-def exposition() -> bytes:
-    """All metrics in Prometheus' text format."""
-    return generate_latest(REGISTRY)
+CONFIG_RELOADS = Counter(
+    "halo_config_reloads", "Configurations read on SIGHUP, by what became of them.", ("outcome",), registry=REGISTRY
+)

@@ -8,10 +8,12 @@ from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from collector.otlp.answers import PROTOBUF
-from collector.otlp.inflate import PIECE_BYTES, coding, inflate
-from collector.otlp.intake import Received, from_json, from_protobuf
-from collector.otlp.limits import Hold, TooLargeError
+from collector.otlp.inflate import coding, inflate
+from collector.otlp.intake import from_json, receive_protobuf
+from collector.otlp.limits import PIECE_BYTES, Hold, TooLargeError
+from collector.processing import Batch
 from domain.errors import PermanentError, RetryableError
+from domain.signals import Signal
 
 READ_TIMEOUT_S = 60.0
 
@@ -28,19 +30,19 @@ class BodyReader:
         self._limit = limit
         self._worker = worker
 
-    async def receive(self, request: web.Request, media_type: str, hold: Hold) -> Received:
+    async def receive(self, signal: Signal, request: web.BaseRequest, media_type: str, hold: Hold) -> Batch:
         """The request in a body of an OTLP media type; the bytes it takes are counted in `hold`."""
         name = coding(request.headers.get("Content-Encoding", ""))
         body = await self._read(request, hold)
         if name:
-            body = await self._unpack(inflate(name, body, self._limit), hold)
+            body = await self._unpack(inflate(name, body, self._limit), len(body), hold)
         if media_type == PROTOBUF:
-            return from_protobuf(body)
+            return await receive_protobuf(signal, body, hold)
         if len(body) <= PIECE_BYTES:
-            return from_json(body)
-        return await asyncio.get_running_loop().run_in_executor(self._worker, from_json, body)
+            return from_json(signal, body)
+        return await asyncio.get_running_loop().run_in_executor(self._worker, from_json, signal, body)
 
-    async def _read(self, request: web.Request, hold: Hold) -> bytes:
+    async def _read(self, request: web.BaseRequest, hold: Hold) -> bytes:
         if (request.content_length or 0) > self._limit:
             raise TooLargeError(self._limit)
         chunks: list[bytes] = []
@@ -61,12 +63,13 @@ class BodyReader:
             raise RetryableError("the connection closed before the body was complete") from error
         return b"".join(chunks)
 
-    async def _unpack(self, pieces: Iterator[bytes], hold: Hold) -> bytes:
+    async def _unpack(self, pieces: Iterator[bytes], packed: int, hold: Hold) -> bytes:
+        """The joined pieces of a body that takes `packed` bytes; large ones are made on the worker."""
         loop = asyncio.get_running_loop()
         unpacked: list[bytes] = []
         size = 0
         while True:
-            is_small = size <= PIECE_BYTES
+            is_small = packed + size <= PIECE_BYTES
             piece = next(pieces, b"") if is_small else await loop.run_in_executor(self._worker, next, pieces, b"")
             if not piece:
                 return b"".join(unpacked)

@@ -3,11 +3,15 @@
 from types import TracebackType
 from typing import Self
 
+from google.rpc import code_pb2
+
 from domain.errors import PermanentError, RetryableError
 from domain.quantities import format_size
 from telemetry.metrics import INFLIGHT_BYTES
 
 BUSY_RETRY_AFTER_S = 1.0
+PIECE_BYTES = 256 * 1024
+"""What is unpacked at once, and the most that is decoded without leaving the event loop."""
 
 
 class TooLargeError(PermanentError):
@@ -15,8 +19,13 @@ class TooLargeError(PermanentError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"the request is larger than {format_size(limit)}; send smaller batches or raise max_request_bytes"
+            f"the request is larger than {format_size(limit)}; send smaller batches or raise max_request_bytes",
+            grpc_code=code_pb2.RESOURCE_EXHAUSTED,
         )
+
+
+class CodingError(PermanentError):
+    """The body is not in the content coding that its header names, or in none that is known."""
 
 
 class Inflight:
@@ -26,19 +35,26 @@ class Inflight:
         self._limit = limit
         self.used = 0
 
+    def _busy(self) -> RetryableError:
+        return RetryableError(
+            f"{format_size(self._limit)} of requests are in flight; try again later or raise max_inflight_bytes",
+            retry_after_s=BUSY_RETRY_AFTER_S,
+        )
+
     def hold(self) -> "Hold":
         """The share of one request, given back when its `with` ends."""
         return Hold(self)
 
     def take(self, size: int) -> None:
         """Count bytes in; RetryableError when they do not fit."""
-        if self.used + size > self._limit:
-            raise RetryableError(
-                f"{format_size(self._limit)} of requests are in flight; try again later or raise max_inflight_bytes",
-                retry_after_s=BUSY_RETRY_AFTER_S,
-            )
+        self.expect(size)
         self.used += size
         INFLIGHT_BYTES.inc(size)
+
+    def expect(self, size: int) -> None:
+        """RetryableError when so much would not fit, without counting it yet."""
+        if self.used + size > self._limit:
+            raise self._busy()
 
     def give_back(self, size: int) -> None:
         """Count bytes out."""
@@ -57,6 +73,10 @@ class Hold:
         """Hold more; RetryableError when the account is full."""
         self._inflight.take(size)
         self._size += size
+
+    def expect(self, size: int) -> None:
+        """RetryableError when a request of at most that size might not fit."""
+        self._inflight.expect(size)
 
     def __enter__(self) -> Self:
         return self

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from collector.outgoing.forwarder import OversizeError, speaks_of_size
 from domain.errors import PermanentError, RetryableError
 
 OF_THE_MOMENT = frozenset((408, 425, 429, *range(500, 600)))
@@ -40,15 +41,20 @@ async def post(
     body: bytes,
     headers: Mapping[str, str],
     later: Container[int] = OF_THE_MOMENT,
+    *,
+    server_name: str | None = None,
 ) -> bytes:
     """The start of the body of a 2xx answer, at most 64 KiB.
 
     RetryableError when the status is one of `later` or no answer came, PermanentError otherwise. Errors name the
-    host and never the rest of the URL, which may be a secret.
+    host and never the rest of the URL, which may be a secret. `server_name` is the name in the server's certificate
+    when it is not the URL's.
     """
     host = host_of(url)
     try:
-        async with session.post(url, data=io.BytesIO(body), headers=headers, allow_redirects=False) as answer:
+        async with session.post(
+            url, data=io.BytesIO(body), headers=headers, allow_redirects=False, server_hostname=server_name
+        ) as answer:
             said = await _start_of(answer.content)
     except TimeoutError as error:
         raise RetryableError(f"{host}: no answer in time") from error
@@ -62,7 +68,10 @@ async def post(
 def failure(
     host: str, status: int, headers: Mapping[str, str], said: bytes, later: Container[int]
 ) -> PermanentError | RetryableError:
-    """The error a status means, with what the server said."""
+    """The error a status means, with what the server said.
+
+    OversizeError for 413, and for a 400 that speaks of size: so the OpenTelemetry Collector answers a large request.
+    """
     printable = (each if each.isprintable() else " " for each in said.decode("utf-8", "replace"))
     text = " ".join("".join(printable).split())[:_SAID_MAX_CHARS]
     message = f"{host} answered {status}" + (f": {text}" if text else "")
@@ -70,6 +79,8 @@ def failure(
         return RetryableError(message, retry_after_s=retry_after_s(headers))
     if 300 <= status < 400:
         message = f"{host} answered {status}: redirects are not followed; set the url that it leads to"
+    if status == 413 or (status == 400 and speaks_of_size(text)):
+        return OversizeError(message)
     return PermanentError(message)
 
 

@@ -1,4 +1,4 @@
-"""Export a trace request over gRPC, and what the answer means: done, never, or later.
+"""Export a request over gRPC, and what the answer means: done, never, or later.
 
 Retryable codes and RetryInfo: https://opentelemetry.io/docs/specs/otlp/#failures.
 """
@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
+from collector.outgoing.forwarder import OversizeError, speaks_of_size
 from domain.errors import PermanentError, RetryableError
 from domain.otlp import ExportTraceServiceRequest, ExportTraceServiceResponse
 
@@ -48,12 +49,25 @@ async def export(
 
 
 def failure(code: grpc.StatusCode, details: str, trailers: Metadata) -> PermanentError | RetryableError:
-    """The error a status means; RESOURCE_EXHAUSTED is retryable only when the server says when."""
-    message = f"the server answered {code.name}: {' '.join(details.split())[:_SAID_MAX_CHARS]}"
+    """The error a status means; RESOURCE_EXHAUSTED is retryable only when the server says when.
+
+    Without that it means a request that is too large, as OUT_OF_RANGE does where servers written in Rust speak of
+    size.
+    """
+    message = f"the server answered {code.name}: {_one_line(details)}"
     after = retry_after_s(trailers)
-    if code in _LATER or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and after is not None):
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and after is None:
+        return OversizeError(message)
+    if code is grpc.StatusCode.OUT_OF_RANGE and speaks_of_size(details):
+        return OversizeError(message)
+    if code in _LATER or code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return RetryableError(message, retry_after_s=after)
     return PermanentError(message)
+
+
+def _one_line(details: str) -> str:
+    printable = "".join(each if each.isprintable() else " " for each in details)
+    return " ".join(printable.split())[:_SAID_MAX_CHARS]
 
 
 def retry_after_s(trailers: Metadata) -> float | None:

@@ -1,7 +1,7 @@
-"""Receives OTLP traces over gRPC and HTTP, and answers OK only for what is on disk."""
+"""Receives OTLP over gRPC and HTTP, and answers OK only for what is on disk."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -9,55 +9,21 @@ from typing import Self
 import structlog
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from collector.keeping import Keeper
 from collector.otlp.grpc_server import grpc_server
 from collector.otlp.http_server import http_server
 from collector.otlp.intake import Intake
 from collector.otlp.limits import Inflight
+from collector.otlp.misdirected import grpc_hint, http_hint
+from collector.otlp.settings import GrpcConfig, HttpConfig
 from domain.component import ComponentConfig
-from domain.endpoint import Endpoint, parse_endpoint
+from domain.endpoint import Listening
 from domain.errors import ConfigError
 from domain.quantities import Duration, Size, format_size
-from store.base import WindowWriter
 
 _MIB = 2**20
-_WHERE = "Where to listen, host:port; port 0 lets the system choose."
 
 _log = structlog.get_logger(__name__)
-
-
-class ServerConfig(ComponentConfig):
-    """One protocol's server."""
-
-    insecure: bool = Field(
-        default=False, description="Allow an endpoint that other machines can reach, without TLS or authentication."
-    )
-    endpoint: str = Field(description=_WHERE)
-    max_request_bytes: Size = Field(
-        default=64 * _MIB, gt=0, description="The largest request, as sent and as unpacked; larger ones are refused."
-    )
-
-    @field_validator("endpoint")
-    @classmethod
-    def _is_safe(cls, text: str, info: ValidationInfo) -> str:
-        endpoint = parse_endpoint(text)
-        if not endpoint.is_loopback and not info.data.get("insecure"):
-            raise ValueError(
-                f"{endpoint} can be reached from other machines, without TLS or authentication; "
-                f"use 127.0.0.1:{endpoint.port}, or set insecure: true beside it"
-            )
-        return str(endpoint)
-
-
-class GrpcConfig(ServerConfig):
-    """The gRPC server."""
-
-    endpoint: str = Field(default="127.0.0.1:4317", description=_WHERE)
-
-
-class HttpConfig(ServerConfig):
-    """The HTTP server: `POST /v1/traces`, protobuf or JSON."""
-
-    endpoint: str = Field(default="127.0.0.1:4318", description=_WHERE)
 
 
 class Protocols(ComponentConfig):
@@ -115,32 +81,44 @@ class Config(ComponentConfig):
         return size
 
 
-def create(
-    config: Config, *, name: str = "otlp", window: WindowWriter, ready: asyncio.Event | None = None
-) -> "OtlpReceiver":
+def create(config: Config, *, name: str = "otlp", keeper: Keeper, ready: asyncio.Event | None = None) -> "OtlpReceiver":
     """A receiver that listens while its `async with` lasts; requests wait until `ready` is set (None: ready now)."""
-    return OtlpReceiver(config, name, window, ready)
+    return OtlpReceiver(config, name, keeper, ready)
 
 
 class OtlpReceiver:
     """A running OTLP receiver; the endpoints are the actual ones, None for a protocol that is not served."""
 
-    def __init__(self, config: Config, name: str, window: WindowWriter, ready: asyncio.Event | None) -> None:
+    def __init__(self, config: Config, name: str, keeper: Keeper, ready: asyncio.Event | None) -> None:
         self._config = config
         self._servers: list[AsyncExitStack] = []
         if ready is None:
             ready = asyncio.Event()
             ready.set()
+        self._ready = ready
         self._inflight = Inflight(config.max_inflight_bytes)
-        self._intake = Intake(name, window, self._inflight, ready, config.ready_timeout.total_seconds())
-        self.grpc_endpoint: Endpoint | None = None
-        self.http_endpoint: Endpoint | None = None
+        self._intake = Intake(name, keeper, self._inflight, ready, config.ready_timeout.total_seconds())
+        self.grpc_endpoint: Listening | None = None
+        self.http_endpoint: Listening | None = None
 
     async def __aenter__(self) -> Self:
         """Start listening on every protocol; ConfigError names each that cannot, and then none listens."""
         problems: list[str] = []
-        self.grpc_endpoint = await self._start("grpc", self._config.protocols.grpc, problems)
-        self.http_endpoint = await self._start("http", self._config.protocols.http, problems)
+        grpc, http = self._config.protocols.grpc, self._config.protocols.http
+        grace_s = self._config.stop_grace.total_seconds()
+        if grpc is not None:
+            server = grpc_server(
+                grpc,
+                self._intake,
+                stop_grace_s=grace_s,
+                ready=self._ready,
+                http_hint=lambda: grpc_hint(self.http_endpoint),
+            )
+            self.grpc_endpoint = await self._start("grpc", server, problems)
+        if http is not None:
+            hint = http_hint(self.grpc_endpoint)
+            server = http_server(http, self._intake, stop_grace_s=grace_s, http_2_hint=hint)
+            self.http_endpoint = await self._start("http", server, problems)
         if problems:
             await self._stop()
             raise ConfigError(problems)
@@ -161,21 +139,14 @@ class OtlpReceiver:
         servers, self._servers = self._servers, []
         await asyncio.gather(*(server.aclose() for server in servers))
 
-    async def _start(self, protocol: str, config: ServerConfig | None, problems: list[str]) -> Endpoint | None:
-        if config is None:
-            return None
-        serve = grpc_server if protocol == "grpc" else http_server
-        server = serve(
-            parse_endpoint(config.endpoint),
-            self._intake,
-            max_request_bytes=config.max_request_bytes,
-            stop_grace_s=self._config.stop_grace.total_seconds(),
-        )
+    async def _start(
+        self, protocol: str, server: AbstractAsyncContextManager[Listening], problems: list[str]
+    ) -> Listening | None:
         stack = AsyncExitStack()
         try:
             endpoint = await stack.enter_async_context(server)
         except ConfigError as error:
-            problems += [f"protocols.{protocol}.endpoint: {problem}" for problem in error.problems]
+            problems += [f"protocols.{protocol}.{problem}" for problem in error.problems]
             return None
         self._servers.append(stack)
         _log.info("receiver_started", protocol=protocol, endpoint=str(endpoint))

@@ -6,8 +6,9 @@ from inspect import getdoc
 from api.health import Config as HealthConfig
 from api.server import Config as ApiConfig
 from cli.config import BACKENDS, DEFAULT_BACKEND, AnalysisConfig, LoggingConfig
+from cli.stopping import ShutdownConfig
 from collector.delivery import DeliveryConfig
-from collector.pipeline import EXPORTERS, RECEIVERS
+from collector.pipeline import EXPORTERS, FORWARDERS, PROCESSORS, RECEIVERS
 from domain.component import ComponentConfig, component_types, load_component
 from pages.settings import Setting, settings, settings_table
 from pages.tables import page
@@ -56,18 +57,25 @@ logging:
   format: json
 ```
 """
+COMPONENTS = (
+    (RECEIVERS, "receivers"),
+    (PROCESSORS, "processors"),
+    (FORWARDERS, "forwarders"),
+    (EXPORTERS, "exporters"),
+)
 SINGLE: tuple[tuple[str, type[ComponentConfig]], ...] = (
     ("scheduler", SchedulerConfig),
     ("delivery", DeliveryConfig),
     ("api", ApiConfig),
     ("health", HealthConfig),
     ("logging", LoggingConfig),
+    ("shutdown", ShutdownConfig),
 )
 
 
 def every_setting() -> Iterator[Setting]:
     """All settings but those of detectors."""
-    for kind, section in ((RECEIVERS, "receivers"), (EXPORTERS, "exporters")):
+    for kind, section in COMPONENTS:
         for name in component_types(kind):
             yield from settings(load_component(kind, name).Config, f"{section}.{name}")
     yield from settings(load_component(BACKENDS, DEFAULT_BACKEND).Config, "store")
@@ -113,6 +121,8 @@ def markdown() -> str:
         ABOUT,
         EXAMPLE,
         components(RECEIVERS, "receivers"),
+        components(PROCESSORS, "processors"),
+        components(FORWARDERS, "forwarders"),
         store(),
         components(EXPORTERS, "exporters"),
         analysis(),

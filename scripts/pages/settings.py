@@ -32,10 +32,10 @@ def settings(model: type[BaseModel], prefix: str = "") -> Iterator[Setting]:
 
 
 def inner_model(annotation: Any) -> type[BaseModel] | None:
-    """The model of a field that holds one (or one or null)."""
+    """The model of a field that holds one, or null, or a list of them."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    if get_origin(annotation) in (Union, types.UnionType, Annotated):
+    if get_origin(annotation) in (Union, types.UnionType, Annotated, tuple):
         found = [inner_model(each) for each in get_args(annotation)]
         return next((each for each in found if each is not None), None)
     return None

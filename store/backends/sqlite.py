@@ -19,17 +19,18 @@ from pydantic import Field
 from domain.component import ComponentConfig
 from domain.quantities import Duration, Size
 from store.base import Selection, WindowWriter
+from store.loading import Loaded
 from store.lock import DirectoryLock
 from store.window import loading
-from store.window.connecting import WINDOW_NAME, require_sqlite
+from store.window.arrivals import Limits as CommitLimits
+from store.window.connecting import require_sqlite
 from store.window.maintenance import Maintenance, Upkeep
 from store.window.merging import Completeness
-from store.window.opening import limit_size, move_aside, open_window
+from store.window.opening import limit_size, move_window_aside, open_window
 from store.window.reader import SqliteReader
 from store.window.reader import open_reader as open_directory
 from store.window.retention import Limits
 from store.window.room import make_room
-from store.window.writer import Limits as CommitLimits
 from store.window.writer import Writer
 
 KIB, MIB, GIB = 2**10, 2**20, 2**30
@@ -158,7 +159,7 @@ class SqliteStore:
 
     def _open(self, damaged: bool) -> sqlite3.Connection:
         if damaged:
-            move_aside(self._config.directory / WINDOW_NAME, "corrupt")
+            move_window_aside(self._config.directory, "corrupt")
         connection = open_window(self._config.directory, max_file_bytes=self._config.max_file_bytes)
         loading.save_completeness(connection, self._completeness)
         return connection
@@ -204,8 +205,8 @@ def open_reader(directory: Path, *, now_ns: Callable[[], int] = time.time_ns) ->
     return open_directory(directory, now_ns)
 
 
-def load_window(requests: Iterable[bytes], directory: Path) -> SqliteReader:
-    """Encoded trace requests as a complete window in `directory` (a temporary one), without an event loop."""
+def load_window(requests: Iterable[bytes | Loaded], directory: Path) -> SqliteReader:
+    """Encoded requests, of traces unless they say otherwise, as a complete window in a (temporary) directory."""
     require_sqlite()
     merge = Merge()
     return loading.load(requests, directory, step_bytes=merge.step_bytes, frame_bytes=merge.frame_bytes)

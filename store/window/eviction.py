@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from store.window.agents import SHARE_COLUMNS, Share, Totals, own_service, share
 from store.window.containers import release_spans
+from store.window.logs import forget_trace
 from store.window.rolling import Rebuilt, apply_rebuilt, rebuild, relate
 from store.window.schema import NOBODY
 
@@ -76,6 +77,7 @@ class Evictor:
         places = "SELECT container, count(*) FROM spans WHERE trace = ? GROUP BY container"
         self._lost.update(dict(self._connection.execute(places, key)))
         taken = self._connection.execute("DELETE FROM spans WHERE trace = ?", key).rowcount
+        forget_trace(self._connection, before.key)
         self._connection.execute("DELETE FROM traces WHERE id = ?", key)
         relate(self._connection, before.key, before.nested, ())
         self._totals.remove(before)

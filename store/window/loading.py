@@ -7,10 +7,15 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-from domain.otlp import ExportTraceServiceRequest
+from domain.otlp import ExportLogsServiceRequest, ExportTraceServiceRequest
+from domain.signals import LOGS, TRACES
+from store.loading import Loaded
 from store.window.connecting import WINDOW_NAME, connect_reader
 from store.window.containers import Codec
 from store.window.ingest import Ingest
+from store.window.known_logs import KnownLogs
+from store.window.log_planning import plan_logs
+from store.window.logs import append_logs
 from store.window.merging import Completeness, fold, next_to_fold
 from store.window.opening import open_window
 from store.window.packing import place, settle
@@ -35,11 +40,12 @@ def save_completeness(connection: sqlite3.Connection, completeness: Completeness
         )
 
 
-def load(requests: Iterable[bytes], directory: Path, *, step_bytes: int, frame_bytes: int) -> SqliteReader:
-    """Encoded trace requests as a complete window in `directory`, which is made if need be.
+def load(requests: Iterable[bytes | Loaded], directory: Path, *, step_bytes: int, frame_bytes: int) -> SqliteReader:
+    """Encoded requests, of traces unless they say otherwise, as a complete window in `directory`, made if need be.
 
-    More than a reader keeps open is folded by trace, or reading one trace would open many batches.
-    PermanentError when a request is no trace request; RetryableError when the disk is full.
+    More than a reader keeps open is folded by trace, or reading one trace would open many batches. Of log requests
+    the records that belong to spans are kept.
+    PermanentError when a request is none of its signal; RetryableError when the disk is full.
     """
     directory.mkdir(parents=True, exist_ok=True)
     connection = open_window(directory, max_file_bytes=_NO_LIMIT)
@@ -59,11 +65,18 @@ def load(requests: Iterable[bytes], directory: Path, *, step_bytes: int, frame_b
     return SqliteReader(directory, lambda: _NOW_NS)
 
 
-def _append_all(connection: sqlite3.Connection, requests: Iterable[bytes]) -> int:
+def _append_all(connection: sqlite3.Connection, requests: Iterable[bytes | Loaded]) -> int:
     """How many bytes were appended."""
-    ingest = Ingest(connection, Codec())
+    codec = Codec()
+    ingest, known_logs = Ingest(connection, codec), KnownLogs()
     size_bytes = 0
-    for request in requests:
+    for each in requests:
+        signal, request = each if isinstance(each, Loaded) else (TRACES, each)
+        if signal is LOGS:
+            logs = plan_logs(request, ExportLogsServiceRequest.FromString(request))
+            with transaction(connection):
+                append_logs(connection, codec, known_logs, [logs], _NOW_NS)
+            continue
         planned = plan(request, ExportTraceServiceRequest.FromString(request))
         with transaction(connection):
             ingest.append([planned], _NOW_NS)

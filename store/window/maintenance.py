@@ -18,6 +18,7 @@ from store.window.agents import forget_agents
 from store.window.connecting import WINDOW_NAME
 from store.window.containers import Codec
 from store.window.eviction import forget_dropped
+from store.window.logs import START, Cursor, next_folds, place_folds
 from store.window.merging import Completeness, compact, fold, next_to_compact, next_to_fold
 from store.window.opening import limit_size
 from store.window.packing import Frame, place, settle
@@ -38,6 +39,8 @@ _PAUSE_FACTOR = 6.0
 _BRISK_FACTOR = 1.0  # for what may not fall behind: rolling up, and folding when much waits to be folded
 _MUCH_SHARE = 4
 _UNUSED_AFTER_SPANS = 100_000
+_RECENT_LOGS_NS = 900_000_000_000
+_ALL_LOGS_S = 300.0
 
 
 class Upkeep(NamedTuple):
@@ -76,6 +79,7 @@ class Maintenance:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="halo-window-upkeep", daemon=True)
         self._folded_at_s = -upkeep.interval_s
+        self._all_logs_at_s = -_ALL_LOGS_S
         self._evicted_spans = 0
 
     def start(self) -> None:
@@ -111,6 +115,7 @@ class Maintenance:
             self._evict(connection, force)
             self._fold(connection, force)
             self._compact(connection, force)
+            self._fold_logs(connection, force)
             self._collect_unused(connection, force)
         self._tidy(connection, force)
         self._measure(connection)
@@ -132,10 +137,10 @@ class Maintenance:
         while not self._stopping.is_set():
             began = time.thread_time()
             batch = retention.next_batch(now_ns)
-            if not batch.keys:
+            if batch.is_empty:
                 making_room = needs_room(self._read_share(), already_evicting=making_room)
                 batch = retention.oldest() if making_room else batch
-            if not batch.keys:
+            if batch.is_empty:
                 break
             _LOG.debug("eviction_started", reason=batch.reason, traces=batch.keys[:10])
             spans = self._writer.call(lambda writing, batch=batch: evict_batch(writing, batch))  # type: ignore[misc]
@@ -201,6 +206,28 @@ class Maintenance:
             if not sum(self._place(frame) for frame in frames):
                 return
             self._yield(began, force)
+
+    def _fold_logs(self, connection: sqlite3.Connection, force: bool) -> None:
+        upkeep = self._upkeep
+        cut_ns, _ = upkeep.completeness.cuts(self._now_ns())
+        after = self._log_cursor(force)
+        while not self._stopping.is_set():
+            began = time.thread_time()
+            folds, after = next_folds(
+                connection, self._codec, cut_ns, after, frame_bytes=upkeep.frame_bytes, step_bytes=upkeep.step_bytes
+            )
+            if not folds:
+                return
+            self._writer.call(lambda writing, folds=folds: place_folds(writing, folds))  # type: ignore[misc]
+            self._yield(began, force)
+
+    def _log_cursor(self, force: bool) -> Cursor:
+        """Where folding log records begins: mostly at those that came lately, for old ones are orphans, maybe many."""
+        now_s = time.monotonic()
+        if force or now_s - self._all_logs_at_s >= _ALL_LOGS_S:
+            self._all_logs_at_s = now_s
+            return START
+        return self._now_ns() - _RECENT_LOGS_NS, b""
 
     def _collect_unused(self, connection: sqlite3.Connection, force: bool) -> None:
         if self._evicted_spans >= (1 if force else _UNUSED_AFTER_SPANS):

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from domain.errors import RetryableError
+from store.unusable import is_corruption
 from store.window.connecting import connect_reader
-from store.window.opening import is_corruption
 
 _MAX_IDLE = 4
 

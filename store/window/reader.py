@@ -13,9 +13,10 @@ from domain.errors import ConfigError, PermanentError
 from domain.spans import SPAN_ID_BYTES, TRACE_ID_BYTES, Agent, StoredSpan, StoredTrace, TraceSummary
 from store.base import Selected, Selection, TraceFilter
 from store.window.connecting import WINDOW_NAME
+from store.window.joining import Joiner
 from store.window.overview import Overview
 from store.window.pool import Pool
-from store.window.schema import NOBODY
+from store.window.schema import MAX_INT, NOBODY
 from store.window.selecting import list_traces, select
 from store.window.spans import Location, SpanSource
 from store.window.summaries import completeness_cuts, summaries
@@ -36,6 +37,7 @@ class SqliteReader:
         self._pool = Pool(directory / WINDOW_NAME, on_damage)
         self._now_ns = now_ns
         self._source = SpanSource()
+        self._joiner = Joiner(self._source)
 
     def __enter__(self) -> Self:
         return self
@@ -70,6 +72,11 @@ class SqliteReader:
         with self._pool.snapshot() as (_, connection):
             return select(connection, selection, self._now_ns())
 
+    def keys(self, selection: Selection) -> tuple[int, ...]:
+        """As `WindowReader.keys`: at the end of all time every trace is complete."""
+        with self._pool.snapshot() as (_, connection):
+            return select(connection, selection, MAX_INT).keys
+
     def read(self, keys: Sequence[int]) -> Iterator[StoredTrace]:
         """As `WindowReader.read`."""
         for key in keys:
@@ -99,17 +106,21 @@ class SqliteReader:
         with self._pool.snapshot() as (file, connection):
             rows = connection.execute(_LOCATIONS + "WHERE t.trace_id = ? AND s.span_id = ?", (trace, number))
             found = self._source.fetch(file, connection, map(Location._make, rows.fetchall()))
+            found = self._joiner.join(file, connection, found)
         return found[0] if found else None
 
     def sums(self) -> Mapping[str, int]:
         """As `WindowReader.sums`; `hot_bytes` are compressed."""
-        with self._pool.snapshot() as (_, connection):
+        with self._pool.snapshot() as (file, connection):
             totals = Overview(connection).sums()
             hot_bytes, frames = connection.execute(
                 "SELECT coalesce(sum(stored_bytes) FILTER (WHERE agent IS NULL), 0),"
                 " count(*) FILTER (WHERE agent IS NOT NULL) FROM containers"
             ).fetchone()
-        return {**totals, "hot_bytes": hot_bytes, "frames": frames}
+            logs = 0
+            if self._joiner.has_logs(file, connection):
+                logs = connection.execute("SELECT coalesce(sum(records), 0) FROM logs").fetchone()[0]
+        return {**totals, "hot_bytes": hot_bytes, "frames": frames, "log_records": logs}
 
     def _trace(self, file: int, connection: sqlite3.Connection, key: int) -> StoredTrace | None:
         cuts = completeness_cuts(connection, self._now_ns())
@@ -119,7 +130,7 @@ class SqliteReader:
         rows = connection.execute(_LOCATIONS + "WHERE s.trace = ?", (key,)).fetchall()
         spans = self._source.fetch(file, connection, map(Location._make, rows))
         spans.sort(key=lambda stored: (stored.span.start_time_unix_nano, stored.span.span_id))
-        return StoredTrace(listed.summary, tuple(spans))
+        return StoredTrace(listed.summary, tuple(self._joiner.join(file, connection, spans)))
 
 
 def _traces_called(connection: sqlite3.Connection, name: str) -> list[tuple[int, str]]:

@@ -1,7 +1,7 @@
 """What retention takes next: too old by arrival, over an agent's limits, or over the size of the file.
 
 Within an agent the oldest frame goes first, within a frame the trace that arrived first. Traces that a running
-analysis reads stay.
+analysis reads stay. Log records go with their trace; those whose trace never came go by themselves.
 """
 
 import json
@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from store.base import Selection
 from store.window.eviction import STEP_SPANS
+from store.window.logs import ORPHAN_AGE_NS, orphans
+from store.window.schema import MAX_INT
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +32,31 @@ class Victim(NamedTuple):
     last_ns: int
     spans: int
     size_bytes: int
+    log_bytes: int  # compressed
 
 
 class Batch(NamedTuple):
-    """What one step of eviction takes, and why."""
+    """What one step of eviction takes, and why: traces by number, and rows of log records without a trace."""
 
     reason: str
     keys: list[int]
+    orphans: list[int]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to take."""
+        return not self.keys and not self.orphans
 
 
-_NOTHING = Batch("", [])
+_NOTHING = Batch("", [], [])
+_AGENT_BYTES = """
+SELECT agent, sum(bytes) - ? AS excess FROM (
+    SELECT agent, stored_bytes * live / spans AS bytes FROM containers WHERE agent IS NOT NULL
+    UNION ALL SELECT agent, log_bytes FROM traces WHERE log_bytes > 0 AND agent IS NOT NULL)
+GROUP BY agent HAVING excess > 0
+"""
 _VICTIMS = """
-SELECT id, last_ns, spans, bytes, end_ns, (SELECT uuid FROM agents WHERE id = traces.agent),
+SELECT id, last_ns, spans, bytes, log_bytes, end_ns, (SELECT uuid FROM agents WHERE id = traces.agent),
     (SELECT json_group_array(uuid) FROM agents WHERE id IN (SELECT value FROM json_each(traces.nested)))
 FROM traces
 """
@@ -65,17 +80,26 @@ class Retention:
     def next_batch(self, now_ns: int) -> Batch:
         """The next traces over a limit, about one step's worth; empty when there are none."""
         self._protected = self._read_protected()
-        return self._expired(now_ns - self._limits.max_age_ns) or self._over_limits() or _NOTHING
+        return (
+            self._expired(now_ns - self._limits.max_age_ns)
+            or self._over_limits()
+            or self._orphans("age", now_ns - min(self._limits.max_age_ns, ORPHAN_AGE_NS))
+            or _NOTHING
+        )
+
+    def _orphans(self, reason: str, before_ns: int) -> Batch | None:
+        found = orphans(self._connection, before_ns, STEP_SPANS)
+        return Batch(reason, [], [number for number, _ in found]) if found else None
 
     def oldest(self) -> Batch:
-        """The traces of the oldest container, frames before hot batches: what makes room in the file."""
+        """What makes room in the file: the traces of the oldest container, frames first, or log records older still."""
         self._protected = self._read_protected()
-        containers = "SELECT traces FROM containers ORDER BY agent IS NULL, oldest_ns, id"
-        for (traces,) in self._connection.execute(containers):
+        containers = "SELECT oldest_ns, traces FROM containers ORDER BY agent IS NULL, oldest_ns, id"
+        for oldest_ns, traces in self._connection.execute(containers):
             keys = [victim.key for victim in self._victims_in(traces)]
             if keys:
-                return Batch("size", keys)
-        return _NOTHING
+                return self._orphans("size", oldest_ns) or Batch("size", keys, [])
+        return self._orphans("size", MAX_INT) or _NOTHING
 
     def _expired(self, cutoff_ns: int) -> Batch | None:
         hot = self._victims("WHERE hot AND last_ns < ? ORDER BY last_ns LIMIT ?", (cutoff_ns, STEP_SPANS))
@@ -86,24 +110,20 @@ class Retention:
                 keys += [victim.key for victim in self._victims_in(traces) if victim.last_ns < cutoff_ns]
                 if len(keys) >= STEP_SPANS:
                     break
-        return Batch("age", keys) if keys else None
+        return Batch("age", keys, []) if keys else None
 
     def _over_limits(self) -> Batch | None:
         limits = self._limits
         many = self._connection.execute(
             "SELECT id, spans - ? FROM agents WHERE spans > ?", (limits.max_spans, limits.max_spans)
         ).fetchall()
-        big = self._connection.execute(
-            "SELECT agent, sum(stored_bytes * live / spans) - ? AS excess FROM containers WHERE agent IS NOT NULL"
-            " GROUP BY agent HAVING excess > 0",
-            (limits.max_bytes,),
-        ).fetchall()
+        big = self._connection.execute(_AGENT_BYTES, (limits.max_bytes,)).fetchall()
         over = [("spans", agent, excess, 0) for agent, excess in many]
         over += [("bytes", agent, 0, excess) for agent, excess in big]
         for reason, agent, spans, stored_bytes in over:
             keys = self._oldest_of(agent, spans, stored_bytes)
             if keys:
-                return Batch(reason, keys)
+                return Batch(reason, keys, [])
         return None
 
     def _oldest_of(self, agent: int, spans: int, stored_bytes: float) -> list[int]:
@@ -117,7 +137,7 @@ class Retention:
                 keys.append(victim.key)
                 taken += victim.spans
                 spans -= victim.spans
-                stored_bytes -= victim.size_bytes * ratio
+                stored_bytes -= victim.size_bytes * ratio + victim.log_bytes
         return keys
 
     def _by_age(self, agent: int) -> Iterator[tuple[float, list[Victim]]]:

@@ -12,9 +12,10 @@ import structlog
 from store.base import Selection
 from store.window.connecting import PAGE_BYTES
 from store.window.eviction import Evictor
+from store.window.logs import forget_rows
 from store.window.retention import Batch, Limits, Retention
 from store.window.transactions import transaction
-from telemetry.metrics import EVICTED_SPANS
+from telemetry.metrics import EVICTED_LOG_RECORDS, EVICTED_SPANS
 
 _LOG = structlog.get_logger()
 _HIGH_WATER, _LOW_WATER = 0.9, 0.85
@@ -24,10 +25,14 @@ _FREED_PAGES = 1024  # a sender waits: upkeep goes on from here
 
 
 def evict_batch(connection: sqlite3.Connection, batch: Batch) -> int:
-    """Take a batch, in the caller's transaction; how many spans went."""
+    """Take a batch, in the caller's transaction; how many spans, and log records without a span, went."""
     evicted = Evictor(connection).evict(batch.keys)
     EVICTED_SPANS.labels(reason=batch.reason).inc(evicted.spans)
-    return evicted.spans
+    if not batch.orphans:
+        return evicted.spans
+    records = forget_rows(connection, batch.orphans)
+    EVICTED_LOG_RECORDS.labels(reason=batch.reason).inc(records)
+    return evicted.spans + records
 
 
 def used_share(connection: sqlite3.Connection, max_file_bytes: int) -> float:

@@ -3,7 +3,8 @@
 `user_version` is the number of migrations applied. Narrow on purpose: every repeated text is a number of
 `strings`, a span's row is keyed by its trace's number, and its bytes lie elsewhere: at (container, ordinal),
 the position among the spans of a hot batch or frame. A container's bytes have a table of their own, because
-SQLite rewrites a row with all its overflow pages whenever one of its columns changes.
+SQLite rewrites a row with all its overflow pages whenever one of its columns changes. Rows of `logs` are only
+added and deleted; most traces have none.
 """
 
 import sqlite3
@@ -115,14 +116,41 @@ CREATE TABLE dropped (
 ) STRICT, WITHOUT ROWID;
 """
 
+_V2 = """
+CREATE TABLE logs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    trace_id BLOB NOT NULL,
+    folded INTEGER NOT NULL,       -- compressed for good, together with others of its trace
+    records INTEGER NOT NULL,
+    raw_bytes INTEGER NOT NULL,
+    stored_bytes INTEGER NOT NULL,
+    last_ns INTEGER NOT NULL,      -- arrival
+    keys BLOB NOT NULL,            -- a record's span id and a hash of its bytes, 16 bytes each, in order
+    data BLOB NOT NULL             -- compressed LogsData
+) STRICT;
+CREATE INDEX logs_trace ON logs (trace_id, records);
+CREATE INDEX logs_hot ON logs (last_ns, trace_id) WHERE NOT folded;
+ALTER TABLE traces ADD COLUMN log_bytes INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX traces_logs ON traces (agent, log_bytes) WHERE log_bytes > 0;
+"""
 
-def _m001_tables(connection: sqlite3.Connection) -> None:
-    for statement in _V1.split(";\n"):
+
+def _execute_all(connection: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";\n"):
         if statement.strip():
             connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_tables,)
+def _m001_tables(connection: sqlite3.Connection) -> None:
+    _execute_all(connection, _V1)
+
+
+def _m002_logs(connection: sqlite3.Connection) -> None:
+    """Log records by the trace they name, which may come later than they, or never."""
+    _execute_all(connection, _V2)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_tables, _m002_logs)
 VERSION = len(MIGRATIONS)
 
 

@@ -7,7 +7,8 @@ resources and scopes repeat, so they are parsed once.
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple
 
 from domain.errors import PermanentError
@@ -46,11 +47,12 @@ class SpanSource:
             by_container.setdefault(location.container, []).append(location)
         spans: list[StoredSpan] = []
         for container, wanted in by_container.items():
-            opened = self._open(file, connection, container)
+            opened = self.open(file, container, partial(open_container, connection, number=container))
             spans += [self._parse(opened.piece(each.ordinal), each.arrived_ns) for each in wanted]
         return spans
 
-    def _open(self, file: int, connection: sqlite3.Connection, number: int) -> Container:
+    def open(self, file: int, number: int, load: Callable[[Codec], Container | None]) -> Container:
+        """A container kept open, else loaded; numbers below zero are for what is no row of `containers`."""
         key = (file, number)
         with self._lock:
             if key in self._containers:
@@ -58,7 +60,7 @@ class SpanSource:
                 return self._containers[key]
         if not hasattr(self._local, "codec"):
             self._local.codec = Codec()
-        opened = open_container(connection, self._local.codec, number)
+        opened = load(self._local.codec)
         if opened is None:
             raise PermanentError(f"the window has lost the bytes of container {number}")
         self._remember(key, opened)

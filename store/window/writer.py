@@ -10,41 +10,29 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, TypeVar
 
 import structlog
 
 from domain.errors import RetryableError
-from domain.otlp import ExportTraceServiceRequest
+from domain.otlp import ExportLogsServiceRequest, ExportTraceServiceRequest
 from store.base import Appended
+from store.unusable import is_corruption, primary_code
+from store.window.arrivals import Arrival, Limits, Result, appended, tell
 from store.window.connecting import log_of
 from store.window.containers import Codec
 from store.window.ingest import Ingest
-from store.window.opening import is_corruption, primary_code
+from store.window.known_logs import KnownLogs
+from store.window.log_planning import LogPlan, plan_logs
+from store.window.logs import Kept, append_logs
 from store.window.planning import Plan, plan
 from store.window.transactions import RETRY_AFTER_S, transaction, translated
-from telemetry.metrics import COMMIT_SECONDS, COMMITS, STORED_SPANS
+from telemetry.metrics import COMMIT_SECONDS, COMMITS, DROPPED_ITEMS, STORED_LOG_RECORDS, STORED_SPANS
 
 _LOG = structlog.get_logger()
 _T = TypeVar("_T")
-_Result = Appended | BaseException
-
-
-class Limits(NamedTuple):
-    """How much one commit holds, and how much may wait for one."""
-
-    commit_bytes: int
-    commit_spans: int
-    queued_bytes: int
-
-
-class _Arrival(NamedTuple):
-    plan: Plan
-    loop: asyncio.AbstractEventLoop
-    future: "asyncio.Future[Appended]"
-    queued_s: float  # time.perf_counter()
 
 
 class _Task(NamedTuple):
@@ -72,7 +60,7 @@ class Writer:
         self._now_ns = now_ns
         self._make_room = make_room
         self._codec = Codec()
-        self._arrivals: deque[_Arrival] = deque()
+        self._arrivals: deque[Arrival] = deque()
         self._tasks: deque[_Task] = deque()
         self._wake = threading.Condition()
         self._queued_bytes = 0
@@ -101,11 +89,28 @@ class Writer:
 
     async def append(self, request: bytes, message: ExportTraceServiceRequest) -> Appended:
         """As `store.base.WindowWriter.append`."""
+        return await self._commit_of(lambda: plan(request, message), len(request))
+
+    async def append_logs(self, request: bytes, message: ExportLogsServiceRequest) -> Appended:
+        """As `store.base.WindowWriter.append_logs`."""
+        planned: list[LogPlan] = []
+
+        def plan_once() -> LogPlan:
+            planned.append(plan_logs(request, message))
+            return planned[0]
+
+        result = await self._commit_of(plan_once, len(request))
+        for reason, count in planned[0].dropped.items():
+            DROPPED_ITEMS.labels("logs", reason).inc(count)
+        return result
+
+    async def _commit_of(self, make_plan: Callable[[], Plan | LogPlan], size_bytes: int) -> Appended:
+        """What becomes of a request of a size, once it is planned and committed."""
         queued_s = time.perf_counter()
-        if self._queued_bytes and self._queued_bytes + len(request) > self._limits.queued_bytes:
+        if self._queued_bytes and self._queued_bytes + size_bytes > self._limits.queued_bytes:
             raise RetryableError("too many bytes wait to be stored", retry_after_s=1.0)
         try:
-            planned = plan(request, message)
+            planned = make_plan()
         except Exception as error:
             raise translated(error) from error
         loop = asyncio.get_running_loop()
@@ -113,7 +118,7 @@ class Writer:
         with self._wake:
             self._refuse_unless_running()
             self._queued_bytes += len(planned.raw)
-            self._arrivals.append(_Arrival(planned, loop, future, queued_s))
+            self._arrivals.append(Arrival(planned, loop, future, queued_s))
             self._wake.notify()
         return await future
 
@@ -174,7 +179,7 @@ class Writer:
 
     def _commit_arrivals(self) -> None:
         first_queued_s = self._arrivals[0].queued_s
-        group: list[_Arrival] = []
+        group: list[Arrival] = []
         size_bytes = spans = 0
         while self._arrivals and (not group or self._fits(size_bytes, spans)):
             arrival = self._arrivals.popleft()
@@ -185,7 +190,7 @@ class Writer:
         with self._wake:
             self._queued_bytes -= size_bytes
         COMMIT_SECONDS.observe(time.perf_counter() - first_queued_s)
-        _tell(results)
+        tell(results)
         self._bound_log()
 
     def _fits(self, size_bytes: int, spans: int) -> bool:
@@ -195,7 +200,7 @@ class Writer:
             and spans + len(following.rows) <= self._limits.commit_spans
         )
 
-    def _commit(self, group: list[_Arrival]) -> list[tuple[_Arrival, _Result]]:
+    def _commit(self, group: list[Arrival]) -> list[tuple[Arrival, Result]]:
         """Commit a group; when that fails for a reason that is not the disk's, each request by itself."""
         try:
             self._write([arrival.plan for arrival in group])
@@ -204,7 +209,7 @@ class Writer:
                 return [result for one in group for result in self._commit([one])]
             _LOG.warning("append_failed", requests=len(group), error=str(error))
             return [(arrival, translated(error)) for arrival in group]
-        return [(arrival, _appended(arrival.plan)) for arrival in group]
+        return [(arrival, appended(arrival.plan)) for arrival in group]
 
     def _repaired(self, work: Callable[[], _T]) -> _T:
         """The result of some work, done once more when it failed for a reason that could be repaired."""
@@ -217,16 +222,22 @@ class Writer:
         self._ensure_open()
         return work()
 
-    def _write(self, plans: list[Plan]) -> None:
+    def _write(self, plans: Sequence[Plan | LogPlan]) -> None:
         if any(each.rows for each in plans):
             self._repaired(lambda: self._write_once(plans))
 
-    def _write_once(self, plans: list[Plan]) -> None:
+    def _write_once(self, plans: Sequence[Plan | LogPlan]) -> None:
+        now_ns = self._now_ns()
+        logs = [each for each in plans if isinstance(each, LogPlan)]
         try:
             with transaction(self._connection):
-                outcome = self.ingest.append(plans, self._now_ns())
+                outcome = self.ingest.append([each for each in plans if isinstance(each, Plan)], now_ns)
+                kept = (
+                    append_logs(self._connection, self._codec, self._known_logs, logs, now_ns) if logs else Kept(0, 0)
+                )
         except BaseException:
             self.ingest.dictionary.rolled_back()
+            self._known_logs.forget()
             raise
         self.ingest.dictionary.committed()
         self.last_commit_s = time.monotonic()
@@ -234,6 +245,9 @@ class Writer:
         for name, count in zip(outcome._fields, outcome, strict=True):
             if count:
                 STORED_SPANS.labels(outcome=name).inc(count)
+        for name, count in zip(kept._fields, kept, strict=True):
+            if count:
+                STORED_LOG_RECORDS.labels(outcome=name).inc(count)
 
     def _ensure_open(self) -> None:
         """Open again after corruption, moving the damaged file aside; tried again at the next write if it fails."""
@@ -243,6 +257,7 @@ class Writer:
     def _open(self, *, damaged: bool) -> None:
         self._connection = self._opened(damaged)
         self.ingest = Ingest(self._connection, self._codec)
+        self._known_logs = KnownLogs()
         self.log = log_of(self._connection)
         self._is_open = True
 
@@ -272,27 +287,3 @@ class Writer:
             return self._make_room(self._connection) or copied
         except sqlite3.Error:
             return copied
-
-
-def _appended(planned: Plan) -> Appended:
-    return Appended(len(planned.rows), planned.rejected, planned.reason)
-
-
-def _tell(results: Iterable[tuple[_Arrival, _Result]]) -> None:
-    """Hand every sender its result, waking each event loop once."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Arrival, _Result]]] = {}
-    for result in results:
-        by_loop.setdefault(result[0].loop, []).append(result)
-    for loop, of_loop in by_loop.items():
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_settle, of_loop)
-
-
-def _settle(results: Iterable[tuple[_Arrival, _Result]]) -> None:
-    for arrival, result in results:
-        if arrival.future.done():
-            continue
-        if isinstance(result, BaseException):
-            arrival.future.set_exception(result)
-        else:
-            arrival.future.set_result(result)

@@ -40,12 +40,13 @@ class Sidecar(AbstractContextManager["Sidecar"]):
         settings: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
         prefix: Sequence[str] = (),
+        words: Sequence[str] = (),
     ) -> None:
         self.data_dir = data_dir
         self.grpc_port, self.http_port, self.api_port, self.health_port = free_ports(4)
         self.settings = dict(settings or {})
         self.environment = {**os.environ, **(environment or {})}
-        self.prefix = list(prefix)
+        self.prefix, self.words = list(prefix), list(words)
         self.log_path = data_dir.with_name(data_dir.name + ".log")
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -69,6 +70,7 @@ class Sidecar(AbstractContextManager["Sidecar"]):
             "health.endpoint": f"127.0.0.1:{self.health_port}",
         }
         words = [*self.prefix, sys.executable, "-m", "cli.main", "serve", "--data-dir", str(self.data_dir)]
+        words += self.words
         for key, value in {**endpoints, **self.settings}.items():
             words += ["--set", f"{key}={json.dumps(value) if not isinstance(value, str) else value}"]
         return words
@@ -109,7 +111,7 @@ class Sidecar(AbstractContextManager["Sidecar"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.process is not None:
+        if self.process is not None and self.process.poll() is None:
             self.kill() if kind else self.stop()
 
     def get(self, path: str) -> Any:

@@ -31,3 +31,13 @@ def test_a_trace_that_lost_spans_since_is_not_comparable() -> None:
     frozen, stored = frozen_and_stored()
 
     assert rederived_lines(frozen, replace(stored, spans=stored.spans[:-1])) is None
+
+
+def test_a_trace_to_which_something_came_after_the_report_is_not_comparable() -> None:
+    """A log record that joins its span late changes what that span says, and forges nothing."""
+    frozen, stored = frozen_and_stored()
+    spans = (*stored.spans[:-1], replace(stored.spans[-1], arrived_ns=1_000))
+    late = replace(stored, spans=spans)
+
+    assert rederived_lines(frozen, late, 999) is None
+    assert list(rederived_lines(frozen, late, 1_000) or ()) == []

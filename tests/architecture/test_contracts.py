@@ -25,7 +25,7 @@ PLANTS = {
     "The model client lives in engine": ("analysis", "openai"),
     "gRPC and HTTP servers live in collector and api": ("scheduler", "grpc"),
     "Templates live in rendering": ("cli", "jinja2"),
-    "Compression of the window lives in store": ("collector", "zstandard"),
+    "Compression lives in store and collector": ("scheduler", "zstandard"),
     "Cron arithmetic lives in scheduler": ("api", "cronsim"),
     "The command line and YAML live in cli": ("api", "yaml"),
     "Metrics are declared in telemetry": ("store", "prometheus_client"),

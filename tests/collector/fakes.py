@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from domain.otlp import ExportTraceServiceRequest, Span
+from domain.otlp import ExportLogsServiceRequest, ExportTraceServiceRequest, Span
 from domain.report import AgentRef, Claims, Coverage, Report, Spend, TimeWindow
 from domain.runs import Conversation, Delivery, Message, Run, RunWindow
+from domain.signals import LOGS
 from store.base import Appended
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -36,6 +37,12 @@ class FakeWindow:
         self.spans += good
         rejected = len(spans) - len(good)
         return Appended(len(good), rejected, f"{rejected} spans have no valid ids" if rejected else "")
+
+    async def append_logs(self, request: bytes, message: ExportLogsServiceRequest) -> Appended:
+        if self.failure is not None:
+            raise self.failure
+        self.requests.append(request)
+        return Appended(LOGS.count(message), 0)
 
 
 def is_id(value: bytes, length: int) -> bool:

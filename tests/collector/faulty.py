@@ -30,5 +30,5 @@ class Faulty:
         stopped.append(self.name)
 
 
-def create(config: Config, *, name: str, window: Any, ready: Any) -> Faulty:
+def create(config: Config, *, name: str, keeper: Any, ready: Any) -> Faulty:
     return Faulty(config, name)

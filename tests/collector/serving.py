@@ -10,6 +10,7 @@ import grpc
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
+from collector.keeping import Keeper
 from collector.receivers.otlp import Config, OtlpReceiver, create
 from tests.collector.fakes import FakeWindow
 
@@ -27,7 +28,7 @@ def config(**settings: Any) -> Config:
 
 @asynccontextmanager
 async def receiver(window: FakeWindow, ready: Any = None, **settings: Any) -> AsyncIterator[OtlpReceiver]:
-    async with create(config(**settings), window=window, ready=ready) as running:
+    async with create(config(**settings), keeper=Keeper(window), ready=ready) as running:
         yield running
 
 

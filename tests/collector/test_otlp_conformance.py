@@ -1,143 +1,14 @@
-"""The shared conformance vectors and real captures, against the receiver over sockets.
+"""Real captures and the official example, against the receiver over sockets."""
 
-Vectors about what is not received yet (other codings, other signals, CORS, authentication) are named below with
-the reason; so are the few where the receiver differs on purpose. Any other difference fails.
-"""
-
-import base64
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from google.rpc.status_pb2 import Status
 
-from collector.receivers.otlp import OtlpReceiver
 from domain import otlp_json
-from domain.errors import PermanentError, RetryableError
-from domain.otlp import ExportTraceServiceRequest, ExportTraceServiceResponse
-from tests.collector import raw_http2
+from domain.otlp import ExportTraceServiceRequest
+from domain.signals import TRACES
 from tests.collector.fakes import FakeWindow
-from tests.collector.serving import JSON, Reply, post, receiver
-
-NOT_YET = {
-    "H29": "zstd",
-    "H30": "snappy",
-    "H31": "snappy",
-    "H33": "lz4",
-    "H82": "metrics",
-    "H83": "profiles",
-    "H84": "CORS",
-    "H87": "authentication",
-    "G05": "zstd",
-    "G06": "snappy",
-    "G13": "logs",
-}
-ON_PURPOSE = {
-    "H51": "base64 ids reject their spans by partial success, and not the whole request",
-    "H52": "a short id rejects its span by partial success, and not the whole request",
-}
-INJECTED = {
-    "retryable error": RetryableError("injected"),
-    "permanent error": PermanentError("injected"),
-}
-
-
-def _vectors(shared_data: Path, name: str) -> list[dict[str, Any]]:
-    text = (shared_data / "otlp" / "conformance" / name).read_text()
-    return [json.loads(line) for line in text.splitlines()]
-
-
-async def test_http_vectors(shared_data: Path) -> None:
-    """What other OTLP receivers do, a sender may expect of this one."""
-    differing: dict[str, str] = {}
-    vectors = _vectors(shared_data, "http_vectors.jsonl")
-    for vector in vectors:
-        wanted = vector.get("server_config") or {}
-        limit = wanted.get("max_request_body_size", "64MiB")
-        window = FakeWindow()
-        window.failure = INJECTED.get(wanted.get("inject", ""))
-        async with receiver(window, max_request_bytes=limit) as running:
-            reply = await _send(running, vector["request"])
-        problem = _difference(vector["expect"], reply, len(window.spans))
-        if problem:
-            differing[vector["id"]] = problem
-
-    print(f"{len(vectors) - len(differing)} of {len(vectors)} HTTP vectors as expected; differing: {differing}")
-    assert differing.keys() == {each for each in {**NOT_YET, **ON_PURPOSE} if each.startswith("H")}
-
-
-async def _send(running: OtlpReceiver, sent: dict[str, Any]) -> Reply:
-    body = base64.b64decode(sent["body_b64"])
-
-    async def chunks() -> Any:
-        for start in range(0, len(body), 40):
-            yield body[start : start + 40]
-
-    headers = {name.replace("-", "_"): value for name, value in sent["headers"].items()}
-    media_type = headers.pop("Content_Type", None)
-    url = f"http://{running.http_endpoint}{sent['path']}"
-    return await post(url, chunks() if sent["chunked"] else body, media_type, sent["method"], **headers)
-
-
-def _difference(expect: dict[str, Any], reply: Reply, accepted: int) -> str:
-    """Why a reply is not the expected one; empty when it is."""
-    checks = {
-        f"status {reply.status}": reply.status in _any(expect["status"]),
-        f"type {reply.media_type}": expect.get("content_type") in (None, reply.media_type),
-        f"accepted {accepted}": expect.get("accepted_spans") is None or accepted in _any(expect["accepted_spans"]),
-        f"body {reply.body[:80]!r}": _body_fits(expect, reply),
-        f"headers {dict(reply.headers)}": not (set(expect.get("headers_absent", ())) & set(reply.headers))
-        and all(reply.headers.get(k) == v for k, v in expect.get("headers", {}).items() if v != "*"),
-    }
-    return next((said for said, fits in checks.items() if not fits), "")
-
-
-def _any(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _body_fits(expect: dict[str, Any], reply: Reply) -> bool:
-    wanted = expect.get("body")
-    if wanted == "google.rpc.Status":
-        if reply.status < 400:
-            return False
-        said = json.loads(reply.body) if reply.media_type == JSON else None
-        status = Status(code=said["code"], message=said["message"]) if said else reply.rpc_status()
-        return (
-            expect.get("rpc_code") in (None, status.code) and (expect.get("message_contains") or "") in status.message
-        )
-    if wanted == "partial_success":
-        return (
-            ExportTraceServiceResponse.FromString(reply.body).partial_success.rejected_spans == expect["rejected_spans"]
-        )
-    return wanted is None or reply.body == wanted.encode()
-
-
-async def test_grpc_vectors(shared_data: Path) -> None:
-    """The same over gRPC, written by hand where no client library would send it."""
-    differing: dict[str, str] = {}
-    vectors = _vectors(shared_data, "grpc_vectors.jsonl")
-    async with receiver(FakeWindow()) as running:
-        for vector in vectors:
-            sent, expect = vector["request"], vector["expect"]
-            headers = {"content-type": sent["content_type"], **sent["metadata"]}
-            if sent["grpc_encoding"]:
-                headers["grpc-encoding"] = sent["grpc_encoding"]
-            assert running.grpc_endpoint is not None
-            status, message = await raw_http2.call(
-                *running.grpc_endpoint,
-                sent["path"],
-                base64.b64decode(sent["message_b64"]),
-                headers,
-                bool(sent["compressed_flag"]),
-            )
-            wanted = expect.get("message_b64")
-            if status not in _any(expect["grpc_status"]) or wanted not in (None, base64.b64encode(message).decode()):
-                differing[vector["id"]] = f"status {status}, message {message!r}"
-
-    print(f"{len(vectors) - len(differing)} of {len(vectors)} gRPC vectors as expected; differing: {differing}")
-    assert differing.keys() == {each for each in {**NOT_YET, **ON_PURPOSE} if each.startswith("G")}
+from tests.collector.serving import JSON, post, receiver
 
 
 async def test_bodies_captured_from_real_exporters_are_kept_whole(shared_data: Path) -> None:
@@ -165,7 +36,9 @@ async def test_captured_bodies_read_the_same_in_both_encodings(shared_data: Path
     for path in sorted((shared_data / "otlp" / "captured").glob("*.bin")):
         rendering = path.with_name(path.name.removesuffix(".bin") + ".decoded.json")
         if rendering.exists():
-            assert otlp_json.decode(rendering.read_bytes()) == ExportTraceServiceRequest.FromString(path.read_bytes())
+            assert otlp_json.decode(rendering.read_bytes(), TRACES) == ExportTraceServiceRequest.FromString(
+                path.read_bytes()
+            )
             checked += 1
 
     assert checked >= 14

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import pytest
 
+from collector.keeping import Keeper
 from collector.receivers.otlp import Config, create
 from domain.errors import ConfigError, RetryableError
 from domain.settings import read_settings
@@ -92,7 +93,7 @@ async def test_stopping_finishes_what_is_in_flight_and_accepts_no_more() -> None
     window = FakeWindow()
     window.gate.clear()
     body = request().SerializeToString()
-    running = await create(config(), window=window).__aenter__()
+    running = await create(config(), keeper=Keeper(window)).__aenter__()
     waiting = [asyncio.create_task(post(traces_url(running), body)), asyncio.create_task(export(running, body))]
     await until(lambda: running.inflight_bytes == 2 * len(body))
     stopping = asyncio.create_task(running.__aexit__(None, None, None))
@@ -181,9 +182,11 @@ async def test_taken_ports_are_named_and_nothing_keeps_running() -> None:
         other = free.getsockname()[1]
         free.close()
         with pytest.raises(ConfigError) as one_line_each:
-            await create(_config(grpc=both, http=both), window=FakeWindow()).__aenter__()
+            await create(_config(grpc=both, http=both), keeper=Keeper(FakeWindow())).__aenter__()
         with pytest.raises(ConfigError) as only_http:
-            await create(_config(grpc={"endpoint": f"127.0.0.1:{other}"}, http=both), window=FakeWindow()).__aenter__()
+            await create(
+                _config(grpc={"endpoint": f"127.0.0.1:{other}"}, http=both), keeper=Keeper(FakeWindow())
+            ).__aenter__()
         assert not _is_listening(("127.0.0.1", other))
 
     assert one_line_each.value.problems == tuple(
@@ -200,7 +203,7 @@ def _config(**protocols: Any) -> Config:
 
 async def test_only_listed_protocols_are_served() -> None:
     """As in the Collector, listing one protocol enables that one alone."""
-    async with create(_config(http={"endpoint": "127.0.0.1:0"}), window=FakeWindow()) as running:
+    async with create(_config(http={"endpoint": "127.0.0.1:0"}), keeper=Keeper(FakeWindow())) as running:
         assert running.grpc_endpoint is None
         assert running.http_endpoint is not None
         assert running.http_endpoint.port > 0
@@ -212,7 +215,7 @@ async def test_ipv6_and_names_of_this_machine_can_be_listened_on() -> None:
         if endpoint.startswith("[") and not _has_ipv6():
             continue
         server = {"endpoint": endpoint}
-        async with create(_config(grpc=server, http=server), window=FakeWindow()) as running:
+        async with create(_config(grpc=server, http=server), keeper=Keeper(FakeWindow())) as running:
             assert (await post(traces_url(running), request().SerializeToString())).status == 200
             assert await export(running, request().SerializeToString()) == b""
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.keeping import Keeper
 from collector.pipeline import EXPORTERS, RECEIVERS, configure, exporters, receiving
 from domain.errors import ConfigError
 from tests.collector import faulty
@@ -38,7 +39,7 @@ async def test_receivers_run_under_their_ids() -> None:
     server = {"protocols": {"http": {"endpoint": "127.0.0.1:0"}}}
     configured = configure({RECEIVERS: {"otlp": server, "otlp/second": server}})
     window = FakeWindow()
-    async with receiving(configured[RECEIVERS], window=window) as running:
+    async with receiving(configured[RECEIVERS], keeper=Keeper(window)) as running:
         for receiver in running.values():
             url = f"http://{receiver.http_endpoint}/v1/traces"  # type: ignore[attr-defined]
             assert (await post(url, request().SerializeToString())).status == 200
@@ -53,7 +54,7 @@ async def test_when_one_cannot_start_none_runs_and_all_problems_are_told() -> No
     settings = {f"{FAULTY}/a": {"problem": "x: broken"}, f"{FAULTY}/b": None, f"{FAULTY}/c": {"problem": "y: too"}}
     configured = configure({RECEIVERS: settings})
     with pytest.raises(ConfigError) as mistakes:
-        async with receiving(configured[RECEIVERS], window=FakeWindow()):
+        async with receiving(configured[RECEIVERS], keeper=Keeper(FakeWindow())):
             pytest.fail("started all the same")
 
     assert mistakes.value.problems == (f"receivers.{FAULTY}/a.x: broken", f"receivers.{FAULTY}/c.y: too")

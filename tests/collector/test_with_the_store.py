@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from collector.delivery import DeliveryConfig, Outbox
+from collector.keeping import Keeper
 from collector.pipeline import EXPORTERS, configure, exporters
 from collector.receivers.otlp import create
 from domain.runs import RunOptions, RunWindow
@@ -19,7 +20,7 @@ async def test_what_was_answered_is_in_the_window(tmp_path: Path) -> None:
     """Resent and sent over the other protocol, a span is still one span."""
     body = request(count=50).SerializeToString()
     async with sqlite.create(sqlite.Config(directory=tmp_path), background=False) as store:
-        async with create(config(), window=store.window) as running:
+        async with create(config(), keeper=Keeper(store.window)) as running:
             replies = await asyncio.gather(*(post(traces_url(running), body) for _ in range(3)))
             answer = await export(running, body)
         sums = await asyncio.to_thread(store.reader().sums)

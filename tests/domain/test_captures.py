@@ -10,6 +10,7 @@ import pytest
 from domain.normalising import NormalisedSpan, normalise
 from domain.otlp import ExportTraceServiceRequest, InstrumentationScope, Resource
 from domain.otlp_json import decode
+from domain.signals import TRACES
 from domain.spans import SpanKind
 from tests.spans import make_span
 
@@ -60,7 +61,7 @@ def captured(directory: Path, name: str) -> Iterator[ExportTraceServiceRequest]:
         if path.suffix == ".bin":
             yield ExportTraceServiceRequest.FromString(path.read_bytes())
         elif path.suffixes[-2:] not in ([".decoded", ".json"], [".meta", ".json"]):
-            yield decode(path.read_bytes())
+            yield decode(path.read_bytes(), TRACES)
 
 
 def normalised(request: ExportTraceServiceRequest) -> Iterator[tuple[str, NormalisedSpan]]:

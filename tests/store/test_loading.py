@@ -1,5 +1,6 @@
 """Trace files are read as streams, whatever compresses them, and a bad line costs only itself."""
 
+import bz2
 import gzip
 import json
 import lzma
@@ -64,8 +65,10 @@ _COMPRESS = {
     "plain": lambda data: data,
     "gzip": gzip.compress,
     "xz": lzma.compress,
+    "bzip2": lambda data: bz2.compress(data, 1),
     "zstd": zstandard.ZstdCompressor(write_checksum=True).compress,
     "gzip members": lambda data: gzip.compress(data[:1000]) + b"\0" * 512 + gzip.compress(data[1000:]),
+    "bzip2 streams": lambda data: bz2.compress(data[:1000]) + bz2.compress(data[1000:]),
     "xz streams": lambda data: lzma.compress(data[:1000]) + b"\0" * 4 + lzma.compress(data[1000:]),
     "zstd frames": lambda data: (
         zstandard.ZstdCompressor().compress(data[:1000]) + zstandard.ZstdCompressor().compress(data[1000:])
@@ -117,7 +120,7 @@ def _noisy_lines(count: int) -> bytes:
     return b"".join(_line(number, attributes={"noise": chance.randbytes(200).hex()}) for number in range(count))
 
 
-@pytest.mark.parametrize("form", ["gzip", "xz", "zstd"])
+@pytest.mark.parametrize("form", ["gzip", "xz", "zstd", "bzip2"])
 def test_a_truncated_file_keeps_what_could_be_read_and_is_named(form: str, tmp_path: Path) -> None:
     """Half a download still tells of half the failures, and the report must say that it is half."""
     data = _COMPRESS[form](_noisy_lines(400))
@@ -130,7 +133,7 @@ def test_a_truncated_file_keeps_what_could_be_read_and_is_named(form: str, tmp_p
     assert report.bad[0].reason == f"truncated {form} data; kept what came before"
 
 
-@pytest.mark.parametrize("form", ["gzip", "zstd"])
+@pytest.mark.parametrize("form", ["gzip", "zstd", "bzip2"])
 def test_a_damaged_file_is_named_and_what_came_before_is_kept(form: str, tmp_path: Path) -> None:
     """A flipped bit in the middle of a compressed file costs what lies behind it."""
     data = bytearray(_COMPRESS[form](_noisy_lines(2_000)))
@@ -185,6 +188,38 @@ def test_an_overlong_line_costs_itself_and_not_the_memory(tmp_path: Path, monkey
     assert names == _expected(2)
     assert [bad.line for bad in report.bad] == [2]
     assert "longer than" in report.bad[0].reason
+
+
+@pytest.mark.parametrize("form", ["plain", "gzip"])
+def test_an_encoded_request_is_read_like_text(form: str, tmp_path: Path) -> None:
+    """What was captured from the wire is a trace file too."""
+    _, _, requests = _load(_write(tmp_path / "a", _lines(50)))
+    names, report, again = _load(_write(tmp_path / "traces.bin", _COMPRESS[form](requests[0])))
+
+    assert names == _expected(50)
+    assert again == requests
+    assert (report.spans, report.bad_lines) == (50, 0)
+
+
+@pytest.mark.parametrize("content", [b"\n\x05nope", b"\n{\n" + b"x" * 200, b"\n\n\n\x80"])
+def test_bytes_that_only_look_encoded_are_one_bad_line(content: bytes, tmp_path: Path) -> None:
+    """Some other program's file must be named, not guessed at."""
+    names, report, _ = _load(_write(tmp_path / "a", content), _write(tmp_path / "b", _line(0)))
+
+    assert names == _expected(1)
+    assert [bad.reason for bad in report.bad] == ["neither text nor an encoded OTLP trace request"]
+
+
+def test_blank_lines_before_the_first_span_do_not_make_a_file_binary(tmp_path: Path) -> None:
+    """An encoded request begins with the byte of a line feed."""
+    assert _load(_write(tmp_path / "a", b"\n\n  \n" + _lines(2)))[0] == _expected(2)
+
+
+def test_the_bytes_read_are_told_for_whoever_shows_progress(tmp_path: Path) -> None:
+    """Of a compressed file those on disk, since only their number is known before."""
+    paths = [_write(tmp_path / "a", gzip.compress(_lines(50))), _write(tmp_path / "b", _lines(5))]
+
+    assert _load(*paths)[1].read_bytes == sum(path.stat().st_size for path in paths)
 
 
 def test_several_files_are_one_stream(tmp_path: Path) -> None:
