@@ -1,7 +1,8 @@
 """`python -m bench [row …]`: measure, and print one table.
 
-Rows: start ingest latency disk queries analysis phoenix; all of them when none is named. Real traces are used
-where HALO_SHARED_DATA (or ../shared/data) holds them. `BENCH_PHOENIX_PYTHON` names an interpreter that has Phoenix.
+Rows: start ingest latency disk queries analysis overload forwarding chain phoenix; all of them when none is named.
+Real traces are used where HALO_SHARED_DATA (or ../shared/data) holds them. `BENCH_PHOENIX_PYTHON` names an interpreter
+that has Phoenix.
 """
 
 import os
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import analysis, disk, ingest, latency, phoenix, queries, start
+from bench import analysis, chain, disk, forwarding, ingest, latency, overload, phoenix, queries, start
 from bench.processes import Row, print_rows
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -34,6 +35,9 @@ def main(wanted: list[str]) -> None:
         "disk": lambda: disk.rows(trail),
         "queries": queries.rows,
         "analysis": lambda: analysis.rows(trail),
+        "overload": overload.rows,
+        "forwarding": forwarding.rows,
+        "chain": lambda: chain.rows(os.environ.get("BENCH_PHOENIX_PYTHON", sys.executable)),
         "phoenix": lambda: phoenix.rows(python=os.environ.get("BENCH_PHOENIX_PYTHON", sys.executable)),
     }
     unknown = set(wanted) - measures.keys()

@@ -10,6 +10,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.corpus import Corpus, encoded
@@ -30,10 +32,35 @@ def stored_spans(port: int) -> int:
     return sum(edge["node"]["recordCount"] for edge in edges)
 
 
+def is_installed(python: str) -> bool:
+    """Whether an interpreter has Phoenix."""
+    return not subprocess.run([python, "-c", "import phoenix"], capture_output=True, check=False).returncode
+
+
+@contextmanager
+def serving(python: str, directory: Path, http: int, rpc: int) -> Iterator[int]:
+    """Phoenix over a directory, ready; its process id."""
+    environment = {
+        **os.environ,
+        "PHOENIX_PORT": str(http),
+        "PHOENIX_GRPC_PORT": str(rpc),
+        "PHOENIX_HOST": "127.0.0.1",
+        "PHOENIX_WORKING_DIR": str(directory),
+        "PHOENIX_TELEMETRY_ENABLED": "false",
+    }
+    command = [python, "-m", "phoenix.server.main", "serve"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: _answers(http), 120, 0.5)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
 def rows(spans: int = 4_096, python: str = sys.executable) -> list[Row]:
     """Both servers with the same requests; nothing when Phoenix is not installed."""
-    probe = [python, "-c", "import phoenix"]
-    if subprocess.run(probe, capture_output=True, check=False).returncode:
+    if not is_installed(python):
         return [Row("Arize Phoenix beside it", "not installed", "", None)]
     requests = encoded(Corpus(21, 1_600, 512), spans)
     sent, received = sum(count for _, count in requests), sum(len(body) for body, _ in requests)
@@ -41,28 +68,13 @@ def rows(spans: int = 4_096, python: str = sys.executable) -> list[Row]:
         seconds = send_all(sidecar.grpc_port, requests)
         ours = sent / seconds
     http, rpc = free_ports(2)
-    with tempfile.TemporaryDirectory() as directory:
-        environment = {
-            **os.environ,
-            "PHOENIX_PORT": str(http),
-            "PHOENIX_GRPC_PORT": str(rpc),
-            "PHOENIX_HOST": "127.0.0.1",
-            "PHOENIX_WORKING_DIR": directory,
-            "PHOENIX_TELEMETRY_ENABLED": "false",
-        }
-        command = [python, "-m", "phoenix.server.main", "serve"]
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            wait_until(lambda: _answers(http), 120, 0.5)
-            idle, cpu, start = rss_mb(process.pid), cpu_s(process.pid), time.perf_counter()
-            send_all(rpc, requests)
-            wait_until(lambda: stored_spans(http) >= sent, 300, 0.5)
-            seconds = time.perf_counter() - start
-            cost = (cpu_s(process.pid) - cpu) / sent * 1e6
-            disk = sum(path.stat().st_size for path in Path(directory).rglob("*") if path.is_file())
-        finally:
-            process.terminate()
-            process.wait()
+    with tempfile.TemporaryDirectory() as directory, serving(python, Path(directory), http, rpc) as pid:
+        idle, cpu, start = rss_mb(pid), cpu_s(pid), time.perf_counter()
+        send_all(rpc, requests)
+        wait_until(lambda: stored_spans(http) >= sent, 300, 0.5)
+        seconds = time.perf_counter() - start
+        cost = (cpu_s(pid) - cpu) / sent * 1e6
+        disk = sum(path.stat().st_size for path in Path(directory).rglob("*") if path.is_file())
     theirs = sent / seconds
     return [
         Row("Arize Phoenix, same requests", f"{theirs:,.0f} stored spans/s, {cost:,.0f} µs CPU a span", "", None),
