@@ -78,7 +78,7 @@ class AnalysisConfig(ComponentConfig):
         return {name: {} if value is None else value for name, value in raw.items()} if isinstance(raw, dict) else raw
 
 
-_MODELS: Mapping[str, type[ComponentConfig]] = {
+MODELS: Mapping[str, type[ComponentConfig]] = {
     "delivery": DeliveryConfig,
     "scheduler": SchedulerConfig,
     "analysis": AnalysisConfig,
@@ -122,8 +122,7 @@ def load_config(
     store = _collected(problems, lambda: _store(raw.get("store"), data_dir, environment))
     components = _collected(problems, lambda: _components(raw))
     sections: dict[str, Any] = {
-        name: _collected(problems, partial(read_settings, model, name, raw.get(name)))
-        for name, model in _MODELS.items()
+        name: _collected(problems, partial(read_settings, model, name, raw.get(name))) for name, model in MODELS.items()
     }
     if sections["analysis"] is not None:
         problems += check_detectors(sections["analysis"].detectors)

@@ -1,8 +1,7 @@
 """halo.yaml as plain values: files merged, `--set` laid over them, `${env:NAME:-default}` expanded.
 
-Mappings are merged key by key, everything else is replaced by what comes later. Expansion follows the
-OpenTelemetry Collector (`$$` is a dollar sign), but an expanded value stays text: the setting's own type decides
-what it means, so a token of digits remains a token. A whole value that expands to nothing counts as not set.
+Mappings are merged key by key, everything else is replaced by what comes later; then references are expanded
+(`cli.expanding`). A whole value that expands to nothing counts as not set.
 """
 
 import re
@@ -12,10 +11,10 @@ from typing import Any
 
 import yaml
 
+from cli.expanding import Expansion, anchored
 from domain.errors import ConfigError
 
 Settings = dict[str, Any]
-_REFERENCE = re.compile(r"\$\$|\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _STEP = re.compile(r"(?:[^.\\]|\\.)+")
 
 
@@ -33,7 +32,7 @@ def read_layers(
     merged: Settings = {}
     for file in files:
         try:
-            merged = _merged(merged, read_file(file))
+            merged = _merged(merged, _anchored(read_file(file), file.parent))
         except ConfigError as error:
             problems += error.problems
     merged = {**(defaults or {}), **merged}
@@ -86,6 +85,15 @@ def _merged(under: Settings, over: Mapping[str, Any]) -> Settings:
     return out
 
 
+def _anchored(value: Any, directory: Path) -> Any:
+    """The same with the files it names found from the directory of the configuration file."""
+    if isinstance(value, dict):
+        return {key: _anchored(item, directory) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_anchored(item, directory) for item in value]
+    return anchored(value, directory) if isinstance(value, str) else value
+
+
 def _expanded(value: Any, place: str, environment: Mapping[str, str], problems: list[str]) -> Any:
     if isinstance(value, dict):
         return {
@@ -95,16 +103,5 @@ def _expanded(value: Any, place: str, environment: Mapping[str, str], problems: 
         return [_expanded(item, f"{place}[{at}]", environment, problems) for at, item in enumerate(value)]
     if not isinstance(value, str) or "$" not in value:
         return value
-
-    def replaced(match: re.Match[str]) -> str:
-        name, default = match[1], match[2]
-        if name is None:
-            return "$"
-        found = environment.get(name) or default
-        if found is None:
-            problems.append(
-                f"{place}: environment variable {name} is not set; set it or write ${{env:{name}:-default}}"
-            )
-        return found or ""
-
-    return _REFERENCE.sub(replaced, value) or None
+    expansion = Expansion(environment, lambda problem: problems.append(f"{place}: {problem}"))
+    return expansion.expanded(value) or None

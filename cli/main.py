@@ -19,13 +19,14 @@ from cli.replay import replay
 from cli.reports import finding, report
 from cli.runs import run
 from cli.schedules import schedule
+from cli.schema import schema
 from cli.serve import serve
 from cli.traces import span, trace
 from cli.verify import verify
 from domain.errors import ConfigError, HaloError
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Run the sidecar": (serve, validate, print_config, components, health),
+    "Run the sidecar": (serve, validate, print_config, components, schema, health),
     "Look and read": (agent, run, conversation, schedule, report, finding, trace, span, verify),
     "Files in and out": (export, replay, redact),
 }

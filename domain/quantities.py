@@ -82,11 +82,11 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "examples": ["250ms", "10s", "1h30m", "30d"]}),
+    WithJsonSchema({"type": ["string", "number"], "examples": ["250ms", "10s", "1h30m", "30d"]}),
 ]
 Size = Annotated[
     int,
     BeforeValidator(parse_size),
     PlainSerializer(format_size, return_type=str),
-    WithJsonSchema({"type": "string", "examples": ["64MiB", "4GiB"]}),
+    WithJsonSchema({"type": ["string", "integer"], "examples": ["64MiB", "4GiB"]}),
 ]

@@ -6,11 +6,13 @@ the README's excerpt come from docs/example-report.md, which `make demo SEED=7` 
 
 import argparse
 import difflib
+import json
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from cli.schema import config_schema
 from pages import commands, configuration, detectors, dialects, metrics, picture, readme, report
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -24,6 +26,7 @@ def contents() -> Iterator[tuple[Path, str]]:
     yield DOCS / "configuration.md", configuration.markdown()
     yield DOCS / "commands.md", commands.markdown()
     yield DOCS / "metrics.md", metrics.markdown()
+    yield DOCS / "halo.schema.json", json.dumps(config_schema(), indent=2, ensure_ascii=False) + "\n"
     yield DOCS / "detectors.md", detectors.markdown()
     yield DOCS / "dialects.md", dialects.markdown()
     yield DOCS / "report.md", report.markdown()

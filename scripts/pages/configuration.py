@@ -25,9 +25,9 @@ $ halo print-config --config halo.yaml  # what would be used, defaults included,
 ```
 
 Later files are laid over earlier ones, key by key, and `--set` over all of them. `${env:NAME}` and
-`${env:NAME:-default}` are replaced from the environment; `$$` is a dollar sign. Unknown settings are refused. Durations
-are written `250ms`, `10s`, `1h30m`, `30d`, sizes `64MiB`, `4GiB`. Components are named `type` or `type/name`, so that a
-kind can have several of a type.
+`${env:NAME:-default}` are replaced from the environment, `${file:path}` by what a file holds; `$$` is a dollar sign.
+Unknown settings are refused. Durations are written `250ms`, `10s`, `1h30m`, `30d`, sizes `64MiB`, `4GiB`. Components
+are named `type` or `type/name`, so that a kind can have several of a type.
 
 The data directory is `--data-dir`, else `HALO_DATA_DIR`, else `store.directory`.
 """

@@ -57,3 +57,55 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
     assert "flat.yaml: must be a mapping" in said
     assert "--set nonsense: write path=value" in said
     assert "api.token: environment variable NO_SUCH is not set; set it or write ${env:NO_SUCH:-default}" in said
+
+
+def test_files_are_read_from_where_the_configuration_is(tmp_path: Path) -> None:
+    """Kubernetes mounts a secret as a file beside it; a newline at its end is not part of it."""
+    (tmp_path / "secrets").mkdir()
+    written(tmp_path / "secrets" / "token", "s3cret $$ ${env:X}\n")
+    absolute = written(tmp_path / "other", "there")
+    file = written(
+        tmp_path / "a.yaml",
+        f"api: {{token: '${{file:secrets/token}}'}}\nexporters: {{webhook: {{url: 'x-${{file:{absolute}}}'}}}}",
+    )
+
+    assert read_layers([file], [], {}) == {
+        "api": {"token": "s3cret $$ ${env:X}"},
+        "exporters": {"webhook": {"url": "x-there"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("${env:A:-${env:B:-c}}", "c"),
+        ("${env:A:-${env:SET}}!", "set!"),
+        ("${SET}${env:SET}", "setset"),
+        ("$${env:SET}", "${env:SET}"),
+        ("$$$${SET}", "$${SET}"),
+        ("${env:EMPTY:-default}", "default"),
+        ("${not a name}", "${not a name}"),
+        ("${env:SET", "${env:SET"),
+        ("costs 5$", "costs 5$"),
+        ("${env:A:-}x", "x"),
+    ],
+)
+def test_references_stand_for_what_they_name(tmp_path: Path, text: str, value: str) -> None:
+    """What the Collector's users write means here what it means there."""
+    file = written(tmp_path / "a.yaml", f"api: {{token: '{text}'}}")
+
+    assert read_layers([file], [], {"SET": "set", "EMPTY": ""}) == {"api": {"token": value}}
+
+
+def test_what_a_reference_cannot_have_is_told(tmp_path: Path) -> None:
+    """A missing secret must stop the start, and not become an empty token."""
+    file = written(tmp_path / "a.yaml", "api: {token: '${file:absent}'}")
+    with pytest.raises(ConfigError) as missing:
+        read_layers([file], [], {})
+    with pytest.raises(ConfigError) as endless:
+        read_layers([], ["api.token='" + "${A:-x}" * 1_001 + "'"], {})
+
+    assert list(missing.value.problems) == [
+        f"api.token: {tmp_path / 'absent'} cannot be read: No such file or directory; create it or correct the path"
+    ]
+    assert list(endless.value.problems) == ["api.token: more than 1000 references; write the values out"]
