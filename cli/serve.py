@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 from datetime import timedelta
 from functools import partial
@@ -34,6 +35,7 @@ def serve(
     export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317    points an agent's exporter here
     kill -HUP PID                                               reads the configuration again
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is a configuration to read again
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # or every failed handshake is a line on stderr
     give_large_blocks_back()
     gc.disable()  # what imports make stays; searching it for garbage takes a fifth of the start

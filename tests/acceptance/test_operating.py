@@ -3,6 +3,7 @@
 import json
 import random
 import signal
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -91,6 +92,8 @@ def test_a_reload_changes_processors_while_the_ports_stay_open(tmp_path: Path) -
             file.write_text("processors: {memory_limiter: {limit: much}}\nstore: {retention: {max_age: 1d}}")
             sidecar.process.send_signal(signal.SIGHUP)
             refused = wait_until(lambda: _events(sidecar, "configuration_rejected"))
+            with pytest.raises(grpc.RpcError, match="high memory usage"):
+                export(trace_request(Traffic("operated"), random.Random(4))[0], timeout=10)
             file.write_text("store: {retention: {max_age: 1d}}")
             sidecar.process.send_signal(signal.SIGHUP)
             wait_until(lambda: len(_events(sidecar, "configuration_read")) == 2)
@@ -128,6 +131,34 @@ def test_it_ends_by_itself_when_nothing_comes_any_more(tmp_path: Path) -> None:
 
     assert code == 0
     assert _events(sidecar, "stopping")[0]["reason"] == "no request for 2 s"
+
+
+def test_a_reload_while_it_stops_changes_nothing(tmp_path: Path) -> None:
+    """The signal's default would end the process before its accounts are told."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        forwarder = {
+            "endpoint": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "sending_queue": {"drain_timeout": "2s"},
+        }
+        with Sidecar(tmp_path / "data", JSON_LOGS | {"forwarders": {"otlp_http": forwarder}}) as sidecar:
+            assert sidecar.process is not None
+            sent = _send(sidecar)
+            sidecar.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: not _accepts(sidecar.http_port))
+            time.sleep(0.3)
+            sidecar.process.send_signal(signal.SIGHUP)
+            code = sidecar.process.wait(30)
+
+    assert code == 0
+    assert _events(sidecar, "reconciled")[0]["targets"]["otlp_http"]["queued"] == sent
+
+
+def _accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_health_speaks_as_the_collectors_does(tmp_path: Path) -> None:
