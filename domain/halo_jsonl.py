@@ -14,8 +14,6 @@ import calendar
 import json
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from hashlib import sha256
 from typing import Any
 
 from domain.errors import PermanentError
@@ -31,6 +29,7 @@ from domain.otlp import (
     any_value,
 )
 from domain.otlp_json import from_json
+from domain.source_ids import otlp_id, with_otlp_ids
 from domain.spans import SOURCE_SPAN_ID, SOURCE_TRACE_ID, SPAN_ID_BYTES, TRACE_ID_BYTES
 
 _TIME = re.compile(
@@ -61,7 +60,7 @@ def decode_line(line: bytes) -> ExportTraceServiceRequest:
     if not isinstance(found, dict):
         raise PermanentError(f"expected a JSON object, found {_name(found)}")
     if "resourceSpans" in found or "resource_spans" in found:
-        return from_json(found)
+        return from_json(with_otlp_ids(found))
     request = ExportTraceServiceRequest()
     try:
         _fill_resource(request.resource_spans.add(), found)
@@ -183,19 +182,6 @@ def _id_text(value: object, key: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise PermanentError(f"{key}: expected text, found {_name(value)}")
     return _sound(str(value))
-
-
-@lru_cache(maxsize=4_096)
-def otlp_id(text: str, length: int) -> bytes:
-    """The OTLP id of `length` bytes for an id of a file: the same when it is one, else derived by hash."""
-    if len(text) == 2 * length:
-        try:
-            found = bytes.fromhex(text)
-        except ValueError:
-            found = b""
-        if len(found) == length and any(found):
-            return found
-    return sha256(text.encode()).digest()[:length]
 
 
 def _time(value: object, where: str) -> int:

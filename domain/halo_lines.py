@@ -12,8 +12,8 @@ import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from domain.halo_jsonl import otlp_id
 from domain.otlp import InstrumentationScope, PlainValue, Resource, Span, Status, attributes
+from domain.source_ids import otlp_id
 from domain.spans import SOURCE_SPAN_ID, SOURCE_TRACE_ID, SPAN_ID_BYTES, TRACE_ID_BYTES, StoredSpan
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -243,3 +243,38 @@ def test_any_json_either_is_a_span_that_can_be_stored_or_says_why_not(changes: M
     else:
         raw = request.SerializeToString()
         assert ExportTraceServiceRequest.FromString(raw).SerializeToString() == raw
+
+
+def test_an_otlp_document_with_odd_ids_keeps_all_its_spans() -> None:
+    """Other tools write base64 or their own ids into files; one of them must not cost the rest of its line."""
+    spans = [
+        {"traceId": "W47/95gDgQPSabYzgT/GDA==", "spanId": "root", "name": "a"},
+        {"traceId": "W47/95gDgQPSabYzgT/GDA==", "spanId": "EEE19B7EC3C1B174", "parentSpanId": "root", "name": "b"},
+        {"traceId": "5B8EFFF798038103D269B633813FC60C", "spanId": "EEE19B7EC3C1B175", "name": "c"},
+    ]
+    request = decode_line(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode())
+    first, second, third = request.resource_spans[0].scope_spans[0].spans
+
+    assert first.trace_id == second.trace_id
+    assert (len(first.trace_id), len(first.span_id)) == (16, 8)
+    assert second.parent_span_id == first.span_id
+    assert attributes(first) == {"halo.source.trace_id": "W47/95gDgQPSabYzgT/GDA==", "halo.source.span_id": "root"}
+    assert second.span_id.hex() == "eee19b7ec3c1b174"
+    assert attributes(third) == {}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"resourceSpans": None},
+        {"resourceSpans": [None, 1, {"scopeSpans": "x"}]},
+        {"resourceSpans": [{"scopeSpans": [{"spans": [1, {"traceId": 5, "attributes": 1}]}]}]},
+        {"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "odd", "attributes": "x"}]}]}]},
+    ],
+)
+def test_a_document_of_another_shape_is_a_permanent_error_or_empty(document: object) -> None:
+    """Looking for ids must not be where a wrong file ends in a traceback."""
+    try:
+        decode_line(json.dumps(document).encode())
+    except PermanentError as error:
+        assert "\n" not in str(error)
