@@ -42,14 +42,20 @@ def config_options(command: Command) -> Command:
 @config_options
 @json_option
 def validate(files: tuple[Path, ...], overrides: tuple[str, ...], data_dir: Path | None, as_json: bool) -> None:
-    """Check the configuration: every mistake at once, exit 2 if there is one."""
+    """Check the configuration: every mistake at once, exit 2 if there is one.
+
+    What is allowed and yet probably not meant is told as well.
+    """
+    from cli.cautions import cautions
     from cli.config import load_config
     from cli.detectors import detector_problems
 
     config = load_config(files, overrides, data_dir, check_detectors=detector_problems)
     if as_json:
-        print_json({"valid": True, "data_dir": str(config.data_dir)})
+        print_json({"valid": True, "data_dir": str(config.data_dir), "cautions": list(cautions(config))})
         return
+    for caution in cautions(config):
+        click.echo(f"caution: {caution}", err=True)
     click.echo(f"The configuration is valid; data would go to {config.data_dir}.")
 
 
@@ -72,6 +78,8 @@ def print_config(files: tuple[Path, ...], overrides: tuple[str, ...], data_dir: 
 
 KINDS = {
     "receivers": "collector.receivers",
+    "processors": "collector.processors",
+    "forwarders": "collector.forwarders",
     "exporters": "collector.exporters",
     "detectors": "analysis.detectors",
     "stores": "store.backends",
