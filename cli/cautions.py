@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from domain.endpoint import Endpoint
+from domain.endpoint import Endpoint, parse_listening
 
 if TYPE_CHECKING:
     from cli.config import HaloConfig
@@ -18,7 +18,7 @@ def cautions(config: "HaloConfig") -> Iterator[str]:
     for receiver in config.receivers:
         protocols = getattr(receiver.config, "protocols", None)
         for name in ("grpc", "http"):
-            if getattr(getattr(protocols, name, None), "insecure", False):
+            if _is_open(getattr(protocols, name, None)):
                 place = f"receivers.{receiver.id}.protocols.{name}"
                 yield f"{place}: insecure: everybody who reaches it can send; set tls or auth"
     for forwarder in config.forwarders:
@@ -32,6 +32,12 @@ def _order(config: "HaloConfig") -> Iterator[str]:
         yield f"processors: no {LIMITER}, so memory has no limit; list it first"
     elif types[0] != LIMITER:
         yield f"processors.{LIMITER}: what stands before it has spent the memory already; list it first"
+
+
+def _is_open(server: Any) -> bool:
+    """Whether others reach a listener that asks them for nothing."""
+    guarded = server is None or not getattr(server, "insecure", False) or server.tls or server.auth
+    return not guarded and not parse_listening(server.endpoint).is_loopback
 
 
 def _is_in_the_clear(config: Any) -> bool:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 MAX_REFERENCES = 1_000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_RELATIVE = re.compile(r"\$\{file:(?!/)([^${}]+)\}")
+_RELATIVE = re.compile(r"(?<!\$)((?:\$\$)*)\$\{file:(?!/)([^${}]+)\}")
 _MARK = re.compile(r"\$\$|\$\{")
 _BRACES = re.compile(r"\$\{|\}")
 
 
 def anchored(text: str, directory: Path) -> str:
     """The text with the files it names found from the directory of the configuration."""
-    return _RELATIVE.sub(lambda match: f"${{file:{(directory / match[1]).absolute()}}}", text)
+    return _RELATIVE.sub(lambda match: f"{match[1]}${{file:{(directory / match[2]).absolute()}}}", text)
 
 
 class Expansion:

@@ -89,3 +89,19 @@ def test_what_is_allowed_and_probably_not_meant_is_told(tmp_path: Path, text: st
 
     assert result.exit_code == 0
     assert result.stderr == f"caution: {caution}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "receivers: {otlp: {protocols: {grpc: {insecure: true}}}}",
+        "receivers: {otlp: {protocols: {grpc: {endpoint: '0.0.0.0:4317', insecure: true, auth: {bearer: t}}}}}",
+        "forwarders: {otlp_http: {endpoint: 'http://127.0.0.1:14318'}, otlp_grpc: {endpoint: 'https://backend:4317'}}",
+    ],
+)
+def test_what_is_safe_is_not_cautioned_against(tmp_path: Path, text: str) -> None:
+    """Cautions that are often wrong are not read."""
+    file = tmp_path / "halo.yaml"
+    file.write_text(text)
+
+    assert HALO("validate", "--config", file).stderr == ""

@@ -87,6 +87,7 @@ def test_files_are_read_from_where_the_configuration_is(tmp_path: Path) -> None:
         ("${not a name}", "${not a name}"),
         ("${env:SET", "${env:SET"),
         ("costs 5$", "costs 5$"),
+        ("$${file:x}", "${file:x}"),
         ("${env:A:-}x", "x"),
     ],
 )
