@@ -2,12 +2,11 @@
 
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 from bench.processes import Row, rss_mb
-from tests.acceptance.overloading import Offer, Offering, metrics, stored_spans
+from tests.acceptance.overloading import Offer, Offering, counted, stored_spans
 from tests.acceptance.sidecar import Sidecar
 
 LIMIT_MB = 400
@@ -20,11 +19,6 @@ SETTINGS = {
     "store.retention.max_spans": 100_000_000,
     "store.retention.max_bytes": "30GiB",
 }
-
-
-def _counted(sidecar: Sidecar) -> dict[str, float]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{sidecar.health_port}/metrics", timeout=30) as answer:
-        return metrics(answer.read().decode())
 
 
 def _missing(acknowledged: list[str], stored: dict[str, int], spans: int) -> int:
@@ -88,9 +82,9 @@ def rows() -> list[Row]:
             assert sidecar.process is not None
             pid = sidecar.process.pid
             measured = _overload(sidecar, pid) + _large(sidecar, pid)
-            counted = _counted(sidecar)
+            figures = counted(sidecar)
             stored = sum(stored_spans(sidecar.data_dir).values())
-        accepted = counted["otelcol_receiver_accepted_spans_total"]
+        accepted = figures["otelcol_receiver_accepted_spans_total"]
         final = next((line for line in sidecar.log_path.read_text().splitlines() if "reconciled" in line), "none")
     return [
         *measured,

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from collector.outgoing.splitting import without
 from collector.processing import Batch, Processor
 from domain.errors import RetryableError
+from domain.log_events import names_a_span
 from domain.otlp import ExportTraceServiceRequest
 from domain.signals import LOGS, TRACES
-from domain.spans import SPAN_ID_BYTES, TRACE_ID_BYTES
 from store.base import Appended, WindowWriter
 from store.forwarding import ForwardQueue
 from telemetry.metrics import DROPPED_ITEMS, ENQUEUE_FAILED_ITEMS, INCOMING_ITEMS, OUTGOING_ITEMS
@@ -125,9 +125,5 @@ def _without_ids(message: ExportTraceServiceRequest) -> Iterator[int]:
     """The positions of the spans that the window refuses: their ids are of a wrong length or all zeroes."""
     spans = (span for resource in message.resource_spans for scope in resource.scope_spans for span in scope.spans)
     for position, span in enumerate(spans):
-        if not (_is_id(span.trace_id, TRACE_ID_BYTES) and _is_id(span.span_id, SPAN_ID_BYTES)):
+        if not names_a_span(span):
             yield position
-
-
-def _is_id(value: bytes, length: int) -> bool:
-    return len(value) == length and any(value)

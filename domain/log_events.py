@@ -25,9 +25,9 @@ _EXCEPTION_KEYS = frozenset(("exception.type", "exception.message"))
 _MAX_DEPTH = 25  # of a body's JSON text; what nests deeper stays text, since protobuf would not parse it back
 
 
-def names_a_span(record: LogRecord) -> bool:
-    """Whether a record's ids are those of a span: 16 and 8 bytes, not all zero."""
-    trace_id, span_id = record.trace_id, record.span_id
+def names_a_span(owner: LogRecord | Span) -> bool:
+    """Whether the ids of a record, or of a span itself, are those of a span: 16 and 8 bytes, not all zero."""
+    trace_id, span_id = owner.trace_id, owner.span_id
     return len(trace_id) == TRACE_ID_BYTES and len(span_id) == SPAN_ID_BYTES and any(trace_id) and any(span_id)
 
 

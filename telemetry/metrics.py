@@ -1,63 +1,45 @@
 """Every metric HALO exposes, declared in one file; names of the OpenTelemetry Collector where it has one."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
+_ITEMS = ("spans", "log_records", "metric_points", "profiles")
 
-ACCEPTED_SPANS = Counter(
-    "otelcol_receiver_accepted_spans", "Spans committed to the window.", ("receiver", "transport"), registry=REGISTRY
+
+def _by_items(name: str, said: Mapping[str, str], *labels: str) -> dict[str, Counter]:
+    """A counter for the items of each signal, by what they are called; the Collector has one of each."""
+    return {items: Counter(f"{name}_{items}", text, labels, registry=REGISTRY) for items, text in said.items()}
+
+
+def _of_each(text: str) -> dict[str, str]:
+    return {items: f"{items.replace('_', ' ').capitalize()} {text}" for items in _ITEMS}
+
+
+ACCEPTED_ITEMS = _by_items(
+    "otelcol_receiver_accepted",
+    {
+        "spans": "Spans committed to the window.",
+        "log_records": "Log records acknowledged.",
+        "metric_points": "Metric points acknowledged: sent on or dropped.",
+        "profiles": "Profiles acknowledged: sent on or dropped.",
+    },
+    "receiver",
+    "transport",
 )
-REFUSED_SPANS = Counter(
-    "otelcol_receiver_refused_spans",
-    "Spans not kept: the sender was told so.",
-    ("receiver", "transport"),
-    registry=REGISTRY,
+REFUSED_ITEMS = _by_items(
+    "otelcol_receiver_refused",
+    {
+        "spans": "Spans not kept: the sender was told so.",
+        "log_records": "Log records not kept: the sender was told so.",
+        "metric_points": "Metric points not taken: the sender was told so.",
+        "profiles": "Profiles not taken: the sender was told so.",
+    },
+    "receiver",
+    "transport",
 )
-ACCEPTED_LOG_RECORDS = Counter(
-    "otelcol_receiver_accepted_log_records", "Log records acknowledged.", ("receiver", "transport"), registry=REGISTRY
-)
-REFUSED_LOG_RECORDS = Counter(
-    "otelcol_receiver_refused_log_records",
-    "Log records not kept: the sender was told so.",
-    ("receiver", "transport"),
-    registry=REGISTRY,
-)
-ACCEPTED_METRIC_POINTS = Counter(
-    "otelcol_receiver_accepted_metric_points",
-    "Metric points acknowledged: sent on or dropped.",
-    ("receiver", "transport"),
-    registry=REGISTRY,
-)
-REFUSED_METRIC_POINTS = Counter(
-    "otelcol_receiver_refused_metric_points",
-    "Metric points not taken: the sender was told so.",
-    ("receiver", "transport"),
-    registry=REGISTRY,
-)
-ACCEPTED_PROFILES = Counter(
-    "otelcol_receiver_accepted_profiles",
-    "Profiles acknowledged: sent on or dropped.",
-    ("receiver", "transport"),
-    registry=REGISTRY,
-)
-REFUSED_PROFILES = Counter(
-    "otelcol_receiver_refused_profiles",
-    "Profiles not taken: the sender was told so.",
-    ("receiver", "transport"),
-    registry=REGISTRY,
-)
-ACCEPTED_ITEMS = {
-    "spans": ACCEPTED_SPANS,
-    "log_records": ACCEPTED_LOG_RECORDS,
-    "metric_points": ACCEPTED_METRIC_POINTS,
-    "profiles": ACCEPTED_PROFILES,
-}
-REFUSED_ITEMS = {
-    "spans": REFUSED_SPANS,
-    "log_records": REFUSED_LOG_RECORDS,
-    "metric_points": REFUSED_METRIC_POINTS,
-    "profiles": REFUSED_PROFILES,
-}
+ACCEPTED_SPANS, REFUSED_SPANS = ACCEPTED_ITEMS["spans"], REFUSED_ITEMS["spans"]
 INCOMING_ITEMS = Counter(
     "otelcol_processor_incoming_items", "Items a processor was given.", ("processor", "signal"), registry=REGISTRY
 )
@@ -103,33 +85,17 @@ FORWARD_SPLITS = Counter(
     ("forwarder",),
     registry=REGISTRY,
 )
-SENT_ITEMS = {
-    items: Counter(
-        f"otelcol_exporter_sent_{items}",
-        f"{items.replace('_', ' ').capitalize()} that a forwarder's target took.",
-        ("exporter",),
-        registry=REGISTRY,
-    )
-    for items in ("spans", "log_records", "metric_points", "profiles")
-}
-SEND_FAILED_ITEMS = {
-    items: Counter(
-        f"otelcol_exporter_send_failed_{items}",
-        f"{items.replace('_', ' ').capitalize()} given up because a forwarder's target would not take them.",
-        ("exporter",),
-        registry=REGISTRY,
-    )
-    for items in ("spans", "log_records", "metric_points", "profiles")
-}
-ENQUEUE_FAILED_ITEMS = {
-    items: Counter(
-        f"otelcol_exporter_enqueue_failed_{items}",
-        f"{items.replace('_', ' ').capitalize()} that could not be queued for a forwarder: the sender was told so.",
-        ("exporter",),
-        registry=REGISTRY,
-    )
-    for items in ("spans", "log_records", "metric_points", "profiles")
-}
+SENT_ITEMS = _by_items("otelcol_exporter_sent", _of_each("that a forwarder's target took."), "exporter")
+SEND_FAILED_ITEMS = _by_items(
+    "otelcol_exporter_send_failed",
+    _of_each("given up because a forwarder's target would not take them."),
+    "exporter",
+)
+ENQUEUE_FAILED_ITEMS = _by_items(
+    "otelcol_exporter_enqueue_failed",
+    _of_each("that could not be queued for a forwarder: the sender was told so."),
+    "exporter",
+)
 QUEUE_SIZE = Gauge(
     "otelcol_exporter_queue_size", "Bytes on disk owed to a forwarder's target.", ("exporter",), registry=REGISTRY
 )

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import time
+import urllib.request
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ import grpc
 
 from domain.otlp import ExportTraceServiceRequest, KeyValue, any_value
 from tests.acceptance.loading import EXPORT
+from tests.acceptance.sidecar import Sidecar
 
 PREFIX = b"\xc3PREFIX\xc3"
 SPANS_PER_TRACE = 8
@@ -155,6 +157,12 @@ def metrics(text: str) -> dict[str, float]:
             name, _, value = line.rpartition(" ")
             found[name.partition("{")[0]] += float(value)
     return dict(found)
+
+
+def counted(sidecar: Sidecar) -> dict[str, float]:
+    """What a sidecar counted so far, by metric name."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{sidecar.health_port}/metrics", timeout=30) as answer:
+        return metrics(answer.read().decode())
 
 
 def _wanted() -> Namespace:

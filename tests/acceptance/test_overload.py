@@ -3,11 +3,10 @@
 The long form is `python -m bench overload`.
 """
 
-import urllib.request
 from pathlib import Path
 
 from bench.processes import rss_mb
-from tests.acceptance.overloading import Offer, Offering, metrics, stored_spans
+from tests.acceptance.overloading import Offer, Offering, counted, stored_spans
 from tests.acceptance.sidecar import Sidecar
 
 LIMIT_MB = 300
@@ -21,11 +20,6 @@ SETTINGS = {
 }
 
 
-def _metrics(sidecar: Sidecar) -> dict[str, float]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{sidecar.health_port}/metrics", timeout=10) as answer:
-        return metrics(answer.read().decode())
-
-
 def test_large_requests_from_many_connections_are_bounded_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     """Sixteen connections with 20 MB requests at once are 320 MB; the sidecar has a pod's memory, not a machine's."""
     with Sidecar(tmp_path / "data", SETTINGS) as sidecar:
@@ -36,7 +30,7 @@ def test_large_requests_from_many_connections_are_bounded_and_nothing_acknowledg
         found = Offering(large).result()
         peak = rss_mb(sidecar.process.pid, peak=True)
         after = Offering(Offer(sidecar.grpc_port, spans=50, seconds=1, connections=1, outstanding=1)).result()
-        counted = _metrics(sidecar)
+        figures = counted(sidecar)
         stored = stored_spans(sidecar.data_dir)
 
     print(f"20 MB requests: {found['outcomes']}, slowest {found['slowest_s']:.1f} s, peak RSS {peak:.0f} MB")
@@ -45,4 +39,4 @@ def test_large_requests_from_many_connections_are_bounded_and_nothing_acknowledg
     assert peak <= LIMIT_MB * 1.2
     assert all(stored.get(prefix) == 600 for prefix in found["acknowledged"])
     assert set(after["outcomes"]) == {"OK"}, "it takes requests again at once"
-    assert counted["otelcol_receiver_accepted_spans_total"] == sum(stored.values())
+    assert figures["otelcol_receiver_accepted_spans_total"] == sum(stored.values())

@@ -22,7 +22,10 @@ print(resident_kb())
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these settings")
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc",
+    reason="the C library is not glibc: run it on a Linux with glibc (Debian, Fedora; not Alpine)",
+)
 def test_memory_of_large_blocks_is_given_back() -> None:
     """A sidecar has the limit of its pod: what one large request took must be free again for the next."""
     resident = {

@@ -72,7 +72,7 @@ async def test_a_directory_that_cannot_be_written_is_tried_again_later(tmp_path:
         await write(tmp_path, report())
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, as Linux has it")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here: run it on Linux to test a full disk")
 async def test_a_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
     """What is half-written would stay in the way of the space it needs."""
     folder = tmp_path / "reports" / AGENT_UUID

@@ -167,7 +167,9 @@ async def test_a_connection_that_breaks_is_later(kind: str) -> None:
             await forwarder.forward(TRACES, REQUESTS[TRACES])
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl command to make certificates")
+@pytest.mark.skipif(
+    shutil.which("openssl") is None, reason="no openssl command: install it (Debian: openssl) to test TLS of forwarders"
+)
 @pytest.mark.parametrize("kind", TYPES)
 async def test_over_tls_both_sides_show_who_they_are(kind: str, tmp_path: Path) -> None:
     """Prompts cross the network: never to somebody else, never from somebody else."""
