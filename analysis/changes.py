@@ -95,6 +95,7 @@ def _carry(window: FactWindow, before: Finding, measure: Measure, report_id: str
             "counts": counts,
             "splits": splits_of(measure),
             "waste": waste_of(window, measure.wasted),
+            "figures": dict(measure.figures),
             "evidence": (),
             "queries": (before.queries[0].model_copy(update={"expect": expected(window, measure)}),),
             "explanation": carried_explanation(counts, baseline),

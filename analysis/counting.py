@@ -77,6 +77,7 @@ def expected(window: FactWindow, measure: Measure) -> dict[str, Scalar]:
         "traces": counts.traces,
         "wasted_tokens": waste.tokens,
         "wasted_seconds": waste.seconds,
+        **dict(measure.figures),
     }
 
 

@@ -9,6 +9,8 @@ from analysis.outcomes import Outcomes
 from domain.report import AgentBreakdown, AgentRef, Coverage
 from domain.spans import SpanStatus
 
+_MAX_UNEXPLAINED = 10
+
 
 def coverage_of(
     window: FactWindow,
@@ -36,6 +38,8 @@ def coverage_of(
         output_tokens=sums.output_tokens,
         not_observable=looked.not_observable,
         tests_run=looked.tests_run,
+        p_threshold=looked.p_threshold,
+        unexplained=tuple(sorted(known.failing - touched)[:_MAX_UNEXPLAINED]),
     )
 
 

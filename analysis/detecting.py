@@ -5,7 +5,7 @@ A detector separates finding candidates from counting them: `find` proposes (sub
 report and for `halo verify` alike.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -48,6 +48,7 @@ class Measure:
     traces: int  # traces with at least one opportunity
     wasted: frozenset[SpanRef]
     splits: tuple[SplitCount, ...] = ()
+    figures: tuple[tuple[str, Scalar], ...] = ()  # what else the query computes, rounded: an odds ratio, a p-value
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Candidate:
     service: str = ""  # the one service it is about; "" for all of the window
     confidence: Confidence = "high"  # at most; few cases lower it
     explains_failures: bool = True  # False: it accompanies failing runs rather than failing them; ranked by waste alone
+    p_value: float | None = None  # of the test it rests on; dropped unless it stands among all tests of the run
     scattered: bool = False  # several small causes told together; they come after what has one cause
     acceptance: str = ""  # the condition under which the finding counts as fixed
 
@@ -95,3 +97,10 @@ class Detector(Protocol):
     def comparisons(self, window: FactWindow) -> int:
         """How many statistical comparisons `find` makes here; a report states their sum as `tests_run`."""
         return 0
+
+    def p_values(self, window: FactWindow) -> Sequence[float]:
+        """The p-value of every significance test that `find` makes here, kept or not.
+
+        `look` pools them over all detectors (Benjamini-Hochberg) and drops candidates whose own does not stand.
+        """
+        return ()

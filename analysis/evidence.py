@@ -127,6 +127,7 @@ def source_ids(stored: StoredSpan) -> tuple[str, str]:
 
 def _evidence(ref: SpanRef, stored: StoredSpan, quote: _Quote) -> Evidence:
     source_trace_id, source_span_id = source_ids(stored)
+    start_byte = len(quote.whole[: quote.whole.index(quote.text)].encode("utf-8", "surrogatepass"))
     return Evidence(
         trace_id=ref[0],
         span_id=ref[1],
@@ -135,4 +136,6 @@ def _evidence(ref: SpanRef, stored: StoredSpan, quote: _Quote) -> Evidence:
         sha256=field_hash(quote.whole),
         source_trace_id=source_trace_id,
         source_span_id=source_span_id,
+        start_byte=start_byte,
+        end_byte=start_byte + len(quote.text.encode("utf-8", "surrogatepass")),
     )

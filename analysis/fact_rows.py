@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from analysis.facts import FactWindow, RequestedCall, SpanFact, TraceFacts
+from analysis.facts import FactWindow, RequestedCall, SpanFact, TraceFacts, Verdict
 from domain.errors import PermanentError
 from domain.spans import SpanKind, SpanStatus
 
@@ -18,7 +18,7 @@ Cell = str | int | float | None
 _TRACE_COLUMNS = ("agent_uuid", "trace_agent", "trace_service", "complete")
 _SPAN_COLUMNS = tuple(field.name for field in fields(SpanFact))
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-_TUPLES = frozenset(("requested", "declared_tools", "plan_tools", "answered_calls"))
+_TUPLES = frozenset(("requested", "declared_tools", "plan_tools", "answered_calls", "verdicts", "phrases"))
 
 
 def _tuple(cell: Any) -> tuple[Any, ...] | None:
@@ -27,6 +27,14 @@ def _tuple(cell: Any) -> tuple[Any, ...] | None:
 
 def _requested(cell: Any) -> tuple[RequestedCall, ...]:
     return tuple(RequestedCall(*call) for call in json.loads(cell))
+
+
+def _verdicts(cell: Any) -> tuple[Verdict, ...]:
+    return tuple(Verdict(*verdict) for verdict in json.loads(cell))
+
+
+def _truth(cell: Any) -> bool | None:
+    return None if cell is None else bool(cell)
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
@@ -39,6 +47,10 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "declared_tools": _tuple,
     "plan_tools": _tuple,
     "answered_calls": _tuple,
+    "verdicts": _verdicts,
+    "phrases": _tuple,
+    "builds_on_previous": _truth,
+    "prints_prose": bool,
 }
 
 

@@ -24,6 +24,15 @@ class RequestedCall(NamedTuple):
     declared: bool | None  # None when the span declares no tools
 
 
+class Verdict(NamedTuple):
+    """What an evaluator said of a span, its trace or its session (`of`)."""
+
+    name: str
+    score: float | None
+    label: str
+    of: str
+
+
 @dataclass(frozen=True, slots=True)
 class SpanFact:
     """One span, normalised. Empty text and None mean: not recorded."""
@@ -65,6 +74,25 @@ class SpanFact:
     plan_tools: tuple[str, ...]  # declared tools named in a numbered plan of an answer without calls
     parent_missing: bool
     answered_calls: tuple[str, ...]  # tool call ids that later messages of this span answer
+    session: str = ""
+    task: str = ""  # of a root: the task or intent it names, else a hash of what it was asked
+    verdicts: tuple[Verdict, ...] = ()
+    soft_error: str = ""  # masked text of an error that a TOOL span reports in its result though its status is no ERROR
+    idle_arguments: str = ""  # canonical JSON list of the argument keys with an empty or default value; "" as above
+    arguments_like: str = ""  # arguments_hash of the scope's earliest call of the tool with nearly the same arguments
+    result_like: str = ""  # result_hash of the scope's earliest call of the tool with nearly the same result
+    builds_on_previous: bool | None = None  # arguments hold a word of the result of the scope's call before; or unknown
+    leaked_call: str = ""  # the declared tool whose call stands as text in an answer without calls
+    phrases: tuple[str, ...] | None = None  # the lexicons that an LLM's answer matches, e.g. "refusal", "intent"
+    prints_prose: bool = False  # the answer's code calls nothing but print on long literals
+    messages: int | None = None  # messages that an LLM was given; None when not recorded
+    kept_messages: int | None = None  # of them those, from the first, that the scope's LLM call before was given too
+    changed_role: str = ""  # role of the first message that differs from the one the call before was given
+    cached_tokens: int | None = None  # input tokens that a provider read from its cache
+    cost_usd: float | None = None
+    checked_words: int | None = None  # numbers and names in the last answer of a scope
+    unfounded_words: int | None = None  # of them those that stand in no input and no tool result of the scope
+    max_steps: int | None = None  # how many steps an AGENT may take, where it says so
 
     @property
     def duration_s(self) -> float:

@@ -107,6 +107,7 @@ def build_finding(
         explanation=explanation(each.story, waste),
         fix=candidate.fix,
         acceptance_query=candidate.acceptance,
+        figures=dict(measure.figures),
     )
 
 

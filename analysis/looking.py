@@ -1,11 +1,12 @@
 """Detectors at work: each looks for itself, so that one that raises costs its own findings and no others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from analysis.detecting import Candidate, Detector, DetectorConfig, Measure
 from analysis.facts import FactWindow
 from analysis.phrases import one_line
+from analysis.statistics import benjamini_hochberg
 from domain.component import component_type, component_types, load_component
 from domain.report import NotObservable
 from domain.settings import read_settings
@@ -28,12 +29,16 @@ class Seen:
 
 @dataclass(frozen=True)
 class Looked:
-    """What all detectors saw of a window, which could not look, and what went wrong with others."""
+    """What all detectors saw of a window, which could not look, and what went wrong with others.
+
+    `p_threshold` is the largest p-value that stands among all significance tests; None when none was made or stands.
+    """
 
     seen: tuple[Seen, ...]
     not_observable: tuple[NotObservable, ...]
     notes: tuple[str, ...]
     tests_run: int
+    p_threshold: float | None = None
 
 
 def shipped_detectors() -> dict[str, Detector]:
@@ -76,13 +81,14 @@ def look(window: FactWindow, detectors: Mapping[str, Detector], missing: Missing
     blind: list[NotObservable] = []
     notes: list[str] = []
     tests = 0
+    p_values: list[float] = []
     for name, detector in sorted(detectors.items()):
         try:
             if absent := unmet(window, detector, missing):
                 blind.append(NotObservable(detector=name, missing_fields=absent))
                 continue
             found = [Seen(_tidied(each), detector.measure(window, each.args)) for each in detector.find(window)]
-            compared = detector.comparisons(window)
+            compared, own = detector.comparisons(window), detector.p_values(window)
         except Exception as error:
             notes.append(
                 f"The detector {name} raised {type(error).__name__} and was left out; its findings are missing."
@@ -90,7 +96,17 @@ def look(window: FactWindow, detectors: Mapping[str, Detector], missing: Missing
             continue
         seen += [each for each in found if each.measure.affected]
         tests += compared
-    return Looked(tuple(seen), tuple(blind), tuple(notes), tests)
+        p_values += own
+    limit = benjamini_hochberg(p_values)
+    return Looked(tuple(_standing(seen, limit)), tuple(blind), tuple(notes), tests, limit)
+
+
+def _standing(seen: Sequence[Seen], limit: float | None) -> Iterator[Seen]:
+    """What rests on no significance test, or on one that stands among all that were made."""
+    for each in seen:
+        p_value = each.candidate.p_value
+        if p_value is None or (limit is not None and p_value <= limit):
+            yield each
 
 
 def _tidied(candidate: Candidate) -> Candidate:

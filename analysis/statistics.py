@@ -39,6 +39,18 @@ def rule_of_three(opportunities: int) -> float:
     return min(1.0, 3 / opportunities) if opportunities > 0 else 1.0
 
 
+def benjamini_hochberg(p_values: Sequence[float], false_discovery_rate: float = 0.05) -> float | None:
+    """The largest of these p-values that stands when all are held to a false discovery rate; None when none does.
+
+    Benjamini, Y. and Hochberg, Y. (1995), Journal of the Royal Statistical Society B 57, 289-300.
+    """
+    count = len(p_values)
+    standing = [
+        p_value for rank, p_value in enumerate(sorted(p_values), 1) if p_value <= false_discovery_rate * rank / count
+    ]
+    return standing[-1] if standing else None
+
+
 def median_and_mad(values: Sequence[float]) -> tuple[float, float]:
     """The median and the median absolute deviation from it; ValueError without values."""
     if not values:

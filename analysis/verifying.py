@@ -105,6 +105,7 @@ class _Told:
         yield from differences(f"{path}.counts", counts_of(measure), finding.counts)
         yield from differences(f"{path}.splits", splits_of(measure), finding.splits)
         yield from differences(f"{path}.waste", waste_of(self._facts, measure.wasted), finding.waste)
+        yield from differences(f"{path}.figures", dict(measure.figures), finding.figures)
         if measure.affected:
             first, last = (moment(each) for each in seen_between(self._facts, measure))
             if finding.last_seen != last:

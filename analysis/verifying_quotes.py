@@ -51,6 +51,15 @@ def _lines_of(path: str, finding: Finding, read_span: ReadSpan) -> Iterator[str]
             yield from _quote_lines(f"{path}[{place}]", item, stored)
 
 
+def _is_at(text: str, item: Evidence) -> bool:
+    """Whether a quote stands where it is said to; reports of earlier versions do not say."""
+    if item.start_byte is None:
+        return True
+    return text.encode("utf-8", "surrogatepass")[item.start_byte : item.end_byte] == item.quote.encode(
+        "utf-8", "surrogatepass"
+    )
+
+
 def _quote_lines(path: str, item: Evidence, stored: StoredSpan) -> Iterator[str]:
     text = field_text(stored, item.field)
     if text is None:
@@ -58,6 +67,8 @@ def _quote_lines(path: str, item: Evidence, stored: StoredSpan) -> Iterator[str]
         return
     if not item.quote or item.quote not in text:
         yield f"{path}.quote: not found in {item.field} of span {item.span_id}"
+    elif not _is_at(text, item):
+        yield f"{path}.start_byte: the quote does not stand at bytes {item.start_byte} to {item.end_byte}"
     if (found := field_hash(text)) != item.sha256:
         yield f"{path}.sha256: expected {found}, found {item.sha256}"
     for name, told in zip(("source_trace_id", "source_span_id"), source_ids(stored), strict=True):

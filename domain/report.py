@@ -51,7 +51,13 @@ class Coverage(ReportModel):
     spans: int
     excluded_traces: int = Field(description="Traces of the window that had not completed when it was read.")
     failing_traces: int
-    outcome_source: str = Field(description="Where 'failing' comes from: root_status or structural.")
+    outcome_source: str = Field(
+        description="Where 'failing' comes from, joined with + where agents differ: "
+        "evaluation, feedback, root_status or structural."
+    )
+    stated_outcomes: int = Field(
+        default=0, description="Traces whose outcome something stated (an evaluation, feedback or their root's status)."
+    )
     explained_failing_traces: int
     dropped_spans: int = Field(description="Spans of the window that retention took before they were read.")
     error_spans: int
@@ -60,6 +66,14 @@ class Coverage(ReportModel):
     output_tokens: int
     not_observable: tuple[NotObservable, ...]
     tests_run: int
+    p_threshold: float | None = Field(
+        default=None,
+        description="The largest p-value that stands when all significance tests of the run are held to a false "
+        "discovery rate of 5 % (Benjamini-Hochberg); none when no test was made or none stands.",
+    )
+    unexplained: tuple[str, ...] = Field(
+        default=(), description="Failing traces that no finding touches, at most ten, to be read by hand."
+    )
 
 
 class Counts(ReportModel):
@@ -102,6 +116,8 @@ class Evidence(ReportModel):
         default="", description="What the trace's file calls it; empty when that is `trace_id`, as always over OTLP."
     )
     source_span_id: str = Field(default="", description="What the span's file calls it; empty when that is `span_id`.")
+    start_byte: int | None = Field(default=None, description="Where the quote begins in the field's UTF-8 bytes.")
+    end_byte: int | None = Field(default=None, description="Where it ends there; the byte after its last.")
 
     @property
     def shown_trace_id(self) -> str:
@@ -121,6 +137,29 @@ class Query(ReportModel):
     args: dict[str, Scalar]
     expect: dict[str, Scalar]
     sql: str | None = None
+
+
+class TrendPoint(ReportModel):
+    """A finding's count in one stretch of the window, [start, end), with the 95 % Wilson interval of its rate."""
+
+    start: datetime
+    end: datetime
+    affected: int
+    opportunities: int
+    ci_low: float
+    ci_high: float
+
+
+class PastRate(ReportModel):
+    """What an earlier report said of the same finding."""
+
+    report_id: str
+    generated_at: datetime
+    status: FindingStatus
+    affected: int
+    opportunities: int
+    ci_low: float
+    ci_high: float
 
 
 class Finding(ReportModel):
@@ -149,6 +188,18 @@ class Finding(ReportModel):
         default=None,
         description="Of a finding that is not seen any more but not resolved: the lower bound of its rate when it was.",
     )
+    bound: float | None = Field(
+        default=None, description="Of a resolved finding: what its rate is at most now (95 %, rule of three)."
+    )
+    figures: dict[str, Scalar] = Field(
+        default_factory=dict, description="What else its first query computes: an odds ratio, a p-value, a cost."
+    )
+    trend: tuple[TrendPoint, ...] = Field(default=(), description="The count over the window's time.")
+    history: tuple[PastRate, ...] = Field(default=(), description="What earlier reports said of it, oldest first.")
+    mark: Literal["", "muted", "acknowledged"] = Field(
+        default="", description="What somebody decided: muted findings are told last and alarm nobody."
+    )
+    mark_reason: str = ""
 
 
 class Claims(ReportModel):
@@ -184,6 +235,40 @@ class AgentBreakdown(ReportModel):
     findings: int
 
 
+class TimelinePoint(ReportModel):
+    """The window's traces that ended in [start, end)."""
+
+    start: datetime
+    end: datetime
+    traces: int
+    failing_traces: int
+    spans: int
+    leaf_errors: int
+    tokens: int
+
+
+class WaterfallSpan(ReportModel):
+    """One span of an exemplar's trace; `depth` 0 is a root, times are milliseconds since the trace began."""
+
+    span_id: str
+    name: str
+    kind: str
+    status: str
+    depth: int
+    start_ms: float
+    end_ms: float
+    cited: bool
+
+
+class Waterfall(ReportModel):
+    """The trace of a finding's first exemplar, at most 60 spans: the cited ones, those around them, the longest."""
+
+    fingerprint: str
+    trace_id: str
+    left_out: int
+    spans: tuple[WaterfallSpan, ...]
+
+
 class Report(ReportModel):
     """One run's result."""
 
@@ -202,6 +287,9 @@ class Report(ReportModel):
     narrative_md: str
     spend: Spend
     notes: tuple[str, ...] = Field(default=(), description="What was left out, one sentence each.")
+    previous_report_id: str = Field(default="", description="The report that statuses compare with; empty without one.")
+    timeline: tuple[TimelinePoint, ...] = Field(default=(), description="The window in equal stretches of time.")
+    waterfalls: tuple[Waterfall, ...] = Field(default=(), description="Of the first findings, an exemplar's trace.")
 
 
 def report_schema() -> dict[str, object]:
