@@ -7,7 +7,7 @@ same number on every machine.
 from collections.abc import Iterable, Mapping
 
 from analysis.detecting import Measure, SpanRef
-from analysis.facts import FactWindow, TraceFacts
+from analysis.facts import FactWindow, Remembered, TraceFacts
 from analysis.statistics import wilson
 from domain.report import Counts, Scalar, Split, Waste
 
@@ -55,14 +55,13 @@ def waste_of(window: FactWindow, wasted: Iterable[SpanRef]) -> Waste:
     """
     refs = frozenset(wasted)
     traces = window.once(traces_by_id)
-    tokens = window.once(tokens_below)
     total_tokens, total_ns = 0, 0
-    for trace_id, span_id in refs:
+    for trace_id, span_id in sorted(refs):  # trace by trace: what is computed of one is remembered for a while
         trace = traces.get(trace_id)
         span = trace.by_id.get(span_id) if trace is not None else None
         if trace is None or span is None or _lies_in_wasted(trace, span_id, refs):
             continue
-        total_tokens += tokens.get((trace_id, span_id), 0)
+        total_tokens += _TOKENS_BELOW.of(trace).get(span_id, 0)
         total_ns += max(span.end_ns - span.start_ns, 0) if span.end_ns else 0
     return Waste(tokens=total_tokens, seconds=rounded_seconds(total_ns))
 
@@ -86,37 +85,40 @@ def traces_by_id(window: FactWindow) -> Mapping[str, TraceFacts]:
     return {trace.trace_id: trace for trace in window.traces}
 
 
-def tokens_below(window: FactWindow) -> Mapping[SpanRef, int]:
+def _tokens_below(trace: TraceFacts) -> Mapping[str, int]:
     """The tokens of the leaf LLM spans in and under each span that has any; spans in a circle of parents have none."""
-    found: dict[SpanRef, int] = {}
-    for trace in window.traces:
-        open_children = dict.fromkeys(trace.by_id, 0)
-        for span in trace.spans:
-            if span.parent_id in open_children:
-                open_children[span.parent_id] += 1
-        ready = [span_id for span_id, count in open_children.items() if not count]
-        for span_id in ready:  # the list grows while it is walked: a queue, children before parents
-            span = trace.by_id[span_id]
-            own = (span.input_tokens or 0) + (span.output_tokens or 0) if span.leaf_llm else 0
-            total = found.get(span.ref, 0) + own
+    found: dict[str, int] = {}
+    spans = trace.by_id
+    open_children = dict.fromkeys(spans, 0)
+    for span in spans.values():
+        if span.parent_id in open_children:
+            open_children[span.parent_id] += 1
+    ready = [span_id for span_id, count in open_children.items() if not count]
+    for span_id in ready:  # the list grows while it is walked: a queue, children before parents
+        span = spans[span_id]
+        own = (span.input_tokens or 0) + (span.output_tokens or 0) if span.leaf_llm else 0
+        total = found.get(span_id, 0) + own
+        if total:
+            found[span_id] = total
+        if span.parent_id in open_children:
             if total:
-                found[span.ref] = total
-            if span.parent_id in open_children:
-                above = (span.trace_id, span.parent_id)
-                if total:
-                    found[above] = found.get(above, 0) + total
-                open_children[span.parent_id] -= 1
-                if not open_children[span.parent_id]:
-                    ready.append(span.parent_id)
+                found[span.parent_id] = found.get(span.parent_id, 0) + total
+            open_children[span.parent_id] -= 1
+            if not open_children[span.parent_id]:
+                ready.append(span.parent_id)
     return found
 
 
+_TOKENS_BELOW: Remembered[Mapping[str, int]] = Remembered(_tokens_below)
+
+
 def _lies_in_wasted(trace: TraceFacts, span_id: str, wasted: frozenset[SpanRef]) -> bool:
-    at = trace.by_id[span_id].parent_id
+    spans = trace.by_id
+    at = spans[span_id].parent_id
     for _ in range(_MAX_DEPTH):
         if (trace.trace_id, at) in wasted and at != span_id:
             return True
-        above = trace.by_id.get(at)
+        above = spans.get(at)
         if above is None:
             return False
         at = above.parent_id

@@ -10,6 +10,7 @@ from dataclasses import fields
 from typing import Any
 
 from analysis.facts import FactWindow, RequestedCall, SpanFact, TraceFacts, Verdict
+from analysis.packing import Packer
 from domain.errors import PermanentError
 from domain.spans import SpanKind, SpanStatus
 
@@ -97,7 +98,8 @@ def facts_from_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Fa
             traces.setdefault(span.trace_id, ([row[at] for at in trace_places], []))[1].append(span)
     except (ValueError, TypeError, IndexError) as error:
         raise PermanentError(f"the fact rows are damaged: {type(error).__name__}") from error
+    packer = Packer()
     return FactWindow.of(
-        TraceFacts(trace_id, uuid, agent, service, bool(complete), tuple(spans))
+        packer.pack(TraceFacts(trace_id, uuid, agent, service, bool(complete), tuple(spans)))
         for trace_id, ((uuid, agent, service, complete), spans) in traces.items()
     )

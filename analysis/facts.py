@@ -4,14 +4,16 @@ Facts are derived from a span's bytes by `analysis.extraction` and from nothing 
 verify` read facts, never each other's results. They are what a report's evidence bundle freezes.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from domain.spans import SpanKind, SpanStatus
 
 Answer = TypeVar("Answer")
+_MOST_INDEXED = 300_000
+"""Spans of a window up to which all that detectors ask of it is kept for the next detector."""
 
 
 class RequestedCall(NamedTuple):
@@ -105,6 +107,27 @@ class SpanFact:
         return self.trace_id, self.span_id
 
 
+class Remembered(Generic[Answer]):
+    """What is computed of single traces, of those that were asked about last: never a table as large as a window."""
+
+    def __init__(self, compute: "Callable[[TraceFacts], Answer]", most_spans: int = 200_000) -> None:
+        self._compute = compute
+        self._most_spans = most_spans
+        self._spans = 0
+        self._known: dict[int, tuple[TraceFacts, Answer]] = {}
+
+    def of(self, trace: "TraceFacts") -> Answer:
+        """The answer for a trace, which is kept with it, so that its identity stays its own."""
+        known = self._known.get(id(trace))
+        if known is None:
+            known = self._known[id(trace)] = trace, self._compute(trace)
+            self._spans += len(trace.spans)
+            while self._spans > self._most_spans and len(self._known) > 1:
+                oldest, _ = self._known.pop(next(iter(self._known)))
+                self._spans -= len(oldest.spans)
+        return known[1]
+
+
 @dataclass(frozen=True)
 class TraceFacts:
     """One trace's facts by start time."""
@@ -114,17 +137,36 @@ class TraceFacts:
     agent: str
     service: str
     complete: bool
-    spans: tuple[SpanFact, ...]
+    spans: Sequence[SpanFact]
 
-    @cached_property
-    def by_id(self) -> dict[str, SpanFact]:
+    @property
+    def by_id(self) -> Mapping[str, SpanFact]:
         """Spans by span id."""
-        return {span.span_id: span for span in self.spans}
+        return _BY_ID.of(self)
 
     @cached_property
     def roots(self) -> tuple[SpanFact, ...]:
         """Spans without a parent."""
         return tuple(span for span in self.spans if not span.parent_id)
+
+
+_BY_ID: Remembered[dict[str, SpanFact]] = Remembered(lambda trace: {span.span_id: span for span in trace.spans})
+
+
+class SpansByRef(Mapping[tuple[str, str], SpanFact]):
+    """The spans of a window by (trace id, span id), without a table as large as the window."""
+
+    def __init__(self, traces: Iterable[TraceFacts]) -> None:
+        self._traces = {trace.trace_id: trace for trace in traces}
+
+    def __getitem__(self, ref: tuple[str, str]) -> SpanFact:
+        return self._traces[ref[0]].by_id[ref[1]]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return (span.ref for trace in self._traces.values() for span in trace.spans)
+
+    def __len__(self) -> int:
+        return sum(len(trace.by_id) for trace in self._traces.values())
 
 
 @dataclass(frozen=True)
@@ -145,15 +187,22 @@ class FactWindow:
             self._answers[compute] = compute(self)
         return cast(Answer, self._answers[compute])
 
+    def let_go(self) -> None:
+        """Forget the answers if the window is so large that what one detector has asked for leaves others no room."""
+        if sum(len(trace.spans) for trace in self.traces) > _MOST_INDEXED:
+            self._answers.clear()
+            for name in ("tool_calls", "llm_calls"):
+                self.__dict__.pop(name, None)
+
     def spans(self) -> Iterator[SpanFact]:
         """Every span of the window."""
         for trace in self.traces:
             yield from trace.spans
 
     @cached_property
-    def by_ref(self) -> dict[tuple[str, str], SpanFact]:
+    def by_ref(self) -> "SpansByRef":
         """Spans by (trace id, span id)."""
-        return {span.ref: span for span in self.spans()}
+        return SpansByRef(self.traces)
 
     @cached_property
     def tool_calls(self) -> tuple[SpanFact, ...]:

@@ -94,6 +94,8 @@ def look(window: FactWindow, detectors: Mapping[str, Detector], missing: Missing
                 f"The detector {name} raised {type(error).__name__} and was left out; its findings are missing."
             )
             continue
+        finally:
+            window.let_go()
         seen += [each for each in found if each.measure.affected]
         tests += compared
         p_values += own

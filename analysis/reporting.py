@@ -19,6 +19,7 @@ from analysis.looking import Settings, load_detectors, look
 from analysis.notes import notes_of
 from analysis.observability import missing
 from analysis.outcomes import outcomes
+from analysis.packing import Packer
 from analysis.telling import findings_of
 from domain.otlp import ResourceSpans, ScopeSpans
 from domain.report import AgentRef, Claims, Report, Spend, TimeWindow
@@ -138,9 +139,10 @@ def _facts(traces: Iterable[StoredTrace]) -> tuple[FactWindow, int]:
     """The facts of all traces, and how many could not be read: one odd trace must not cost the report."""
     found: list[TraceFacts] = []
     unreadable = 0
+    packer = Packer()
     for trace in traces:
         try:
-            found.append(trace_facts(trace))
+            found.append(packer.pack(trace_facts(trace)))
         except Exception:
             unreadable += 1
     return FactWindow.of(found), unreadable

@@ -7,8 +7,10 @@
 
 import re
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import zstandard
@@ -26,22 +28,44 @@ _MAX_CITED_BYTES = 2**31
 
 def write_evidence(bundle: EvidenceBundle) -> bytes:
     """The bundle as a SQLite file's bytes; ValueError when a column's name could not be one."""
+    with written_evidence(bundle) as path:
+        return path.read_bytes()
+
+
+def frozen_evidence(bundle: EvidenceBundle, level: int) -> bytes:
+    """The bundle as a SQLite file, compressed with zstd; the file itself never stands in memory."""
+    compressed = BytesIO()
+    with written_evidence(bundle) as path, path.open("rb") as file:
+        zstandard.ZstdCompressor(level=level).copy_stream(file, compressed, size=path.stat().st_size)
+    return compressed.getvalue()
+
+
+@contextmanager
+def written_evidence(bundle: EvidenceBundle) -> Iterator[Path]:
+    """The bundle as a SQLite file, which is gone when the block is left."""
     named = _column_list(bundle.columns)
-    with closing(_in_memory()) as connection:
-        connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
-        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version={VERSION}")
-        connection.execute("BEGIN")
-        connection.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
-        connection.execute(f"CREATE TABLE facts ({named})")
-        connection.execute("CREATE TABLE cited (traces_data_zstd BLOB NOT NULL)")
-        connection.executemany("INSERT INTO meta VALUES (?, ?)", sorted(bundle.meta.items()))
-        connection.executemany(
-            f"INSERT INTO facts VALUES ({', '.join('?' * len(bundle.columns))})", (tuple(row) for row in bundle.rows)
-        )
-        connection.execute("INSERT INTO cited VALUES (?)", (zstandard.compress(bundle.cited, _LEVEL),))
-        connection.execute("COMMIT")
-        return connection.serialize()
+    with tempfile.TemporaryDirectory(prefix="halo-evidence-") as directory:
+        path = Path(directory) / "evidence.db"
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            _write(connection, named, bundle)
+        yield path
+
+
+def _write(connection: sqlite3.Connection, named: str, bundle: EvidenceBundle) -> None:
+    for setting in ("journal_mode=OFF", "synchronous=OFF", f"page_size={_PAGE_BYTES}"):
+        connection.execute(f"PRAGMA {setting}")
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={VERSION}")
+    connection.execute("BEGIN")
+    connection.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
+    connection.execute(f"CREATE TABLE facts ({named})")
+    connection.execute("CREATE TABLE cited (traces_data_zstd BLOB NOT NULL)")
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", sorted(bundle.meta.items()))
+    connection.executemany(
+        f"INSERT INTO facts VALUES ({', '.join('?' * len(bundle.columns))})", (tuple(row) for row in bundle.rows)
+    )
+    connection.execute("INSERT INTO cited VALUES (?)", (zstandard.compress(bundle.cited, _LEVEL),))
+    connection.execute("COMMIT")
 
 
 def read_evidence(source: bytes | Path) -> EvidenceBundle:

@@ -17,7 +17,7 @@ from domain.runs import TERMINAL_STATUSES, RunStatus
 from store.base import EvidenceBundle
 from store.control.database import LEAST_PREFIX, Database, add_event, as_text
 from store.control.queue import CURRENT, add_message
-from store.evidence import write_evidence
+from store.evidence import frozen_evidence
 
 _LOG = structlog.get_logger()
 _LEVEL = 3
@@ -56,7 +56,7 @@ class Results(Database):
         log = _LOG.bind(run_id=run_id, attempt=attempt, report_id=report.report_id)
         log.debug("report_commit_started")
         body = zstandard.compress(report.model_dump_json().encode(), _LEVEL)
-        frozen = zstandard.compress(write_evidence(evidence), _LEVEL)
+        frozen = frozen_evidence(evidence, _LEVEL)
         now = self._time()
         with self._writing() as connection:
             ended = _end_with_report(connection, run_id, attempt, report, status, now)

@@ -19,7 +19,7 @@ from tests.spans import make_span
 _TEXT = st.text(max_size=6)
 _CALLS = st.builds(RequestedCall, _TEXT, _TEXT, _TEXT, _TEXT, st.none() | st.booleans())
 _NUMBERS = st.integers(0, 2**63 - 1)
-_FACTS = st.builds(
+FACTS = st.builds(
     SpanFact,
     trace_id=st.sampled_from(["t1", "t2"]),
     kind=st.sampled_from(list(SpanKind)),
@@ -44,7 +44,7 @@ def _window(spans: list[SpanFact]) -> FactWindow:
 
 
 @settings(deadline=None)
-@given(st.lists(_FACTS, max_size=6))
+@given(st.lists(FACTS, max_size=6))
 def test_a_window_comes_back_from_its_rows(spans: list[SpanFact]) -> None:
     """Every field of every span, whatever it holds."""
     window = _window(spans)

@@ -8,6 +8,7 @@ import pytest
 
 from analysis.facts import FactWindow
 from analysis.looking import shipped_detectors
+from analysis.packing import unpacked
 from analysis.verifying import verify
 from domain.report import Report
 from domain.spans import StoredSpan
@@ -173,7 +174,10 @@ def test_frozen_facts_that_were_changed_are_caught_by_the_cited_bytes(found: Evi
     """Rows and report could be forged together; the bytes are what arrived."""
     ref = next(iter(found.cited))
     traces = tuple(
-        replace(trace, spans=tuple(replace(span, tool="other") if span.ref == ref else span for span in trace.spans))
+        replace(
+            trace,
+            spans=tuple(replace(unpacked(span), tool="other") if span.ref == ref else span for span in trace.spans),
+        )
         for trace in found.facts.traces
     )
 
