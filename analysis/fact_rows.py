@@ -7,6 +7,7 @@ JSON text, truth values 0 and 1. Reading gives back exactly the window that was 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from analysis.facts import FactWindow, RequestedCall, SpanFact, TraceFacts, Verdict
@@ -53,23 +54,37 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "builds_on_previous": _truth,
     "prints_prose": bool,
 }
+_CELLS = attrgetter(*_SPAN_COLUMNS)
+_COLUMNS = _TRACE_COLUMNS + _SPAN_COLUMNS
+_WHOLE = (
+    "complete",
+    "kind",
+    "status",
+    "leaf_error",
+    "leaf_llm",
+    "parent_missing",
+    "builds_on_previous",
+    "prints_prose",
+)
+_WHOLE_PLACES = tuple(map(_COLUMNS.index, _WHOLE))
+_TUPLE_PLACES = tuple(map(_COLUMNS.index, sorted(_TUPLES)))
 
 
 def fact_columns() -> tuple[str, ...]:
     """The names of a row's cells."""
-    return _TRACE_COLUMNS + _SPAN_COLUMNS
+    return _COLUMNS
 
 
 def fact_row(trace: TraceFacts, span: SpanFact) -> tuple[Cell, ...]:
     """One span of a trace as cells, in the order of `fact_columns`."""
-    cells: list[Cell] = [trace.agent_uuid, trace.agent, trace.service, int(trace.complete)]
-    for name in _SPAN_COLUMNS:
-        value = getattr(span, name)
-        if name in _TUPLES:
-            value = None if value is None else _ENCODE(value)
-        elif isinstance(value, int) and type(value) is not int:
-            value = int(value)
-        cells.append(value)
+    cells = [trace.agent_uuid, trace.agent, trace.service, trace.complete, *_CELLS(span)]
+    for at in _WHOLE_PLACES:
+        if cells[at] is not None:
+            cells[at] = int(cells[at])
+    for at in _TUPLE_PLACES:
+        value = cells[at]
+        if value is not None:
+            cells[at] = _ENCODE(value) if value else "[]"
     return tuple(cells)
 
 

@@ -175,22 +175,29 @@ class FactWindow:
 
     traces: tuple[TraceFacts, ...] = field(default_factory=tuple)
     _answers: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _small: set[Callable[..., Any]] = field(default_factory=set, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, traces: Iterable[TraceFacts]) -> "FactWindow":
         """A window of these traces."""
         return cls(tuple(traces))
 
-    def once(self, compute: Callable[["FactWindow"], Answer]) -> Answer:
-        """What `compute` answers for this window, computed at the first question only: detectors share indexes."""
+    def once(self, compute: Callable[["FactWindow"], Answer], *, small: bool = False) -> Answer:
+        """What `compute` answers for this window, computed at the first question only: detectors share indexes.
+
+        `small` answers do not grow with the window.
+        """
         if compute not in self._answers:
             self._answers[compute] = compute(self)
+            if small:
+                self._small.add(compute)
         return cast(Answer, self._answers[compute])
 
     def let_go(self) -> None:
         """Forget the answers if the window is so large that what one detector has asked for leaves others no room."""
         if sum(len(trace.spans) for trace in self.traces) > _MOST_INDEXED:
-            self._answers.clear()
+            for compute in [each for each in self._answers if each not in self._small]:
+                del self._answers[compute]
             for name in ("tool_calls", "llm_calls"):
                 self.__dict__.pop(name, None)
 

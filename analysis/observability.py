@@ -124,5 +124,5 @@ def missing(window: FactWindow, requires: tuple[str, ...]) -> tuple[str, ...]:
     unknown = [name for name in requires if name not in FIELDS]
     if unknown:
         raise ValueError(f"unknown field {unknown[0]!r}; use one of: {', '.join(FIELDS)}")
-    found = window.once(shares)
+    found = window.once(shares, small=True)
     return tuple(FIELDS[name].attributes for name in requires if not found[name].is_enough)

@@ -8,6 +8,7 @@ and of answers apart from each other, since most spans are one or the other or n
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, make_dataclass, replace
+from itertools import repeat
 from operator import attrgetter
 from typing import Any, cast, overload
 
@@ -167,8 +168,10 @@ class _Packed:
 
 
 def _reader_of(part: str, name: str, blank: Any) -> Callable[[_Packed], Any]:
+    part_of = attrgetter(part)
+
     def read(fact: _Packed) -> Any:
-        own: _Part = getattr(fact._packer, part)
+        own: _Part = part_of(fact._packer)
         row = own.rows[fact._at]
         return blank if row == _NOWHERE else own.columns[name].at(row)
 
@@ -214,8 +217,8 @@ class _Stretch(Sequence[SpanFact]):
         return self._count
 
     def __iter__(self) -> Iterator[SpanFact]:
-        packer = self._packer
-        return (cast(SpanFact, _Packed(packer, at)) for at in range(self._first, self._first + self._count))
+        places = range(self._first, self._first + self._count)
+        return cast(Iterator[SpanFact], map(_Packed, repeat(self._packer), places))
 
     @overload
     def __getitem__(self, at: int) -> SpanFact: ...

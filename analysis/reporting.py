@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from analysis.claims import Checker, claims_of, ledger_of
 from analysis.coverage import agent_seen, breakdown, coverage_of
 from analysis.evidence import ReadSpan
 from analysis.extraction import trace_facts
@@ -22,7 +23,7 @@ from analysis.outcomes import outcomes
 from analysis.packing import Packer
 from analysis.telling import findings_of
 from domain.otlp import ResourceSpans, ScopeSpans
-from domain.report import AgentRef, Claims, Report, Spend, TimeWindow
+from domain.report import AgentRef, Report, Spend, TimeWindow
 from domain.spans import StoredSpan, StoredTrace
 from domain.version import VERSION
 from domain.wire import Piece, join
@@ -104,7 +105,7 @@ def build_report(
         coverage=coverage,
         agents=breakdown(facts, told.measures),
         findings=told.findings,
-        claims=Claims(),
+        claims=ledger_of(claims_of(told.findings), Checker(facts, loaded, spans).check),
         narrative_md=narrative(coverage, told.findings),
         spend=Spend(seconds=round(max(clock() - started, 0.0), 3)),
         notes=notes_of(looked.notes, told.left_out, excluded=excluded, unreadable=unreadable, dropped=dropped_spans),

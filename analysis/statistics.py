@@ -69,6 +69,21 @@ def log_threshold(values: Sequence[float], z: float, *, least_spread: float) -> 
     return math.exp(middle + z * max(MAD_TO_SIGMA * mad, least_spread))
 
 
+def robust_z(value: float, values: Sequence[float], *, least_spread: float) -> float:
+    """How many robust standard deviations a value lies above the median of others.
+
+    `least_spread` is the smallest standard deviation that is believed. ValueError without values.
+    Iglewicz, B. and Hoaglin, D. C. (1993), How to Detect and Handle Outliers, ASQC Quality Press.
+    """
+    middle, mad = median_and_mad(values)
+    return (value - middle) / max(MAD_TO_SIGMA * mad, least_spread)
+
+
+def normal_two_sided(z: float) -> float:
+    """The probability that a standard normal variable lies at least as far from zero as `z`."""
+    return math.erfc(abs(z) / math.sqrt(2))
+
+
 def slope(values: Sequence[float]) -> float:
     """The Theil-Sen slope of a series per step: the median of the slopes between all pairs; 0 for less than two.
 

@@ -6,11 +6,12 @@ One line names each mismatch: `findings[0].counts.rate: expected X, found Y`.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
+from analysis.claims import Checker, claims_of, ledger_of
 from analysis.counting import counts_of, expected, splits_of, waste_of
 from analysis.coverage import agent_seen, breakdown, coverage_of
 from analysis.detecting import Measure
@@ -25,8 +26,9 @@ from analysis.verifying_frame import frame_lines
 from analysis.verifying_quotes import quote_lines, span_lines
 from analysis.verifying_values import SHOWN_CHARS, differences
 from analysis.verifying_words import word_lines
+from domain.claims import Claim
 from domain.errors import HaloError
-from domain.report import Evidence, Finding, Query, Report
+from domain.report import Claims, Evidence, Finding, Query, Report
 from domain.version import VERSION
 
 _MAX_LINES = 10_000
@@ -61,6 +63,9 @@ def verify(
     for source in (told.finding_lines, told.coverage_lines, lambda: told.quote_lines(read_span), told.other_lines):
         lines += source()
     lines += span_lines(parsed, facts, read_span)
+    if not lines:
+        lines += told.claim_lines(read_span)
+        lines += told.unclaimed_lines(read_span)
     return list(dict.fromkeys(lines))[:_MAX_LINES]
 
 
@@ -154,6 +159,27 @@ class _Told:
             return () if lead is None else evidence_of(self._facts, lead, read_span)
 
         return quote_lines(self._report, read_span, called_for)
+
+    def claim_lines(self, read_span: ReadSpan) -> Iterator[str]:
+        """Verdicts of the ledger that are not ours, and sums that do not add up."""
+        yield from differences("claims", self._ledger(self._claimed(), read_span), self._report.claims)
+
+    def unclaimed_lines(self, read_span: ReadSpan) -> Iterator[str]:
+        """What the findings call for and the ledger does not hold; tells nothing where the findings are wrong."""
+        said = self._report.claims
+        if self._report.mode != "analysis" or not self._as_told:
+            return
+        due = self._ledger(claims_of(self._report.findings), read_span)
+        if len(due.ledger) != len(said.ledger):
+            yield f"claims.ledger: expected {len(due.ledger)} entries, found {len(said.ledger)}"
+        else:
+            yield from differences("claims", due, said)
+
+    def _claimed(self) -> Iterator[tuple[Claim, str]]:
+        return ((each.claim, each.about) for each in self._report.claims.ledger)
+
+    def _ledger(self, claims: Iterable[tuple[Claim, str]], read_span: ReadSpan) -> Claims:
+        return ledger_of(claims, Checker(self._facts, self._shipped, read_span).check)
 
     def other_lines(self) -> Iterator[str]:
         """Findings that are missing or misplaced, and words that say other than the evidence does.

@@ -1,6 +1,6 @@
 """The part of verification that reads what stands around the findings: whose report it is, and what it notes.
 
-A report made without a model has no claims and spent no tokens, so numbers there are invented.
+A report made without a model spent no tokens, so numbers there are invented.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from datetime import datetime
 
 from analysis.notes import notes_of
 from analysis.verifying_values import differences
-from domain.report import Claims, Report, Spend
+from domain.report import Report, Spend
 
 
 def frame_lines(report: Report, meta: Mapping[str, str], noted: Sequence[str], left_out: int) -> Iterator[str]:
@@ -23,7 +23,6 @@ def frame_lines(report: Report, meta: Mapping[str, str], noted: Sequence[str], l
     except ValueError as error:
         yield f"evidence.meta: {error}"
     if report.mode == "analysis":
-        yield from differences("claims", Claims(), report.claims)
         yield from differences("spend", Spend(seconds=report.spend.seconds), report.spend)
 
 

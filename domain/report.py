@@ -9,11 +9,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from domain.claims import Checked
+from domain.claims import Scalar as Scalar
+
 Severity = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 Owner = Literal["harness", "prompt", "tool", "environment", "provider", "model", "unknown"]
 FindingStatus = Literal["new", "persisting", "worse", "better", "resolved", "reopened"]
-Scalar = str | int | float | bool | None
 
 
 class ReportModel(BaseModel):
@@ -203,13 +205,13 @@ class Finding(ReportModel):
 
 
 class Claims(ReportModel):
-    """The ledger of checked claims; empty in a report made without a model."""
+    """The ledger of checked claims: what the report says, checked before it was saved."""
 
     confirmed: int = 0
     wrong: int = 0
     not_found: int = 0
     not_checkable: int = 0
-    ledger: tuple[dict[str, Scalar], ...] = ()
+    ledger: tuple[Checked, ...] = ()
 
 
 class Spend(ReportModel):

@@ -219,3 +219,17 @@ def test_a_report_with_old_findings_and_own_settings_is_confirmed() -> None:
     lines = after.verify(changed(after.json, ("findings", 0, "counts", "opportunities"), 41))
     assert lines == ["findings[0].counts.opportunities: expected 40, found 41"]
     assert set(shipped_detectors()) >= {"retry_storm"}
+
+
+def test_a_ledger_that_was_made_to_look_better_is_named(found: Evidence) -> None:
+    """A verdict that anyone could write would be worth nothing."""
+    ledger = found.json["claims"]["ledger"]
+    assert ledger[0]["verdict"] == "confirmed" and found.json["claims"]["confirmed"] == len(ledger)
+
+    forged = found.verify(changed(found.json, ("claims", "ledger", 0, "claim", "value"), 0.5))
+    fewer = found.verify(changed(found.json, ("claims", "ledger"), ledger[:-1]))
+    more = found.verify(changed(found.json, ("claims", "confirmed"), 1_000))
+
+    assert "claims.ledger[0].verdict: expected wrong, found confirmed" in forged
+    assert f"claims.ledger: expected {len(ledger)} entries, found {len(ledger) - 1}" in fewer
+    assert f"claims.confirmed: expected {len(ledger)}, found 1000" in more
