@@ -25,6 +25,11 @@ def rounded_seconds(nanoseconds: int) -> float:
     return round(nanoseconds / 1e9, 3)
 
 
+def rounded_milliseconds(nanoseconds: int) -> float:
+    """Milliseconds as reports state them."""
+    return round(nanoseconds / 1e6, 3)
+
+
 def counts_of(measure: Measure) -> Counts:
     """Affected of opportunities with its interval."""
     affected, of = len(measure.affected), measure.opportunities

@@ -30,6 +30,7 @@ def coverage_of(
         excluded_traces=excluded_traces,
         failing_traces=len(known.failing),
         outcome_source=known.source,
+        stated_outcomes=len(known.stated),
         explained_failing_traces=len(known.failing & touched),
         dropped_spans=dropped_spans,
         error_spans=sums.error_spans,

@@ -49,6 +49,7 @@ class Measure:
     wasted: frozenset[SpanRef]
     splits: tuple[SplitCount, ...] = ()
     figures: tuple[tuple[str, Scalar], ...] = ()  # what else the query computes, rounded: an odds ratio, a p-value
+    excess: float | None = None  # failing traces beyond expectation at least, where the query works that out itself
 
 
 @dataclass(frozen=True)

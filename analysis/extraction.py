@@ -4,17 +4,19 @@ Pure: the same bytes give the same facts, today and when a report is verified. E
 the spans of the trace are related, then each fact is written with what the relations say.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from analysis.arguments import argument_facts, text_hash
 from analysis.error_types import error_type
-from analysis.facts import RequestedCall, SpanFact, TraceFacts
-from analysis.plans import planned_tools
+from analysis.extraction_answers import answer_facts
+from analysis.extraction_calls import Calls
+from analysis.extraction_runs import grounded, last_answers, task_of, told_by_any
+from analysis.facts import SpanFact, TraceFacts
+from analysis.histories import Histories
 from analysis.primitives import NONE, Structure, structure
 from analysis.reading import Reading, Tools, read_spans
 from domain.content import exception_of
-from domain.content_arguments import RecordedArguments
 from domain.content_tools import DeclaredTool
 from domain.semconv import error_text
 from domain.spans import SpanStatus, StoredTrace
@@ -116,21 +118,38 @@ def _managed_name(readings: Sequence[Reading], found: Structure, at: int) -> str
 def _facts(trace_id: str, related: _Related) -> Iterator[SpanFact]:
     """Each span's fact; a call that several messages of a scope answer is reported by the first."""
     answered: set[tuple[int, str]] = set()
+    calls, histories = Calls(), Histories()
+    last, task = last_answers(related.found), None
     for at, reading in enumerate(related.readings):
         scope = related.found.scopes[at]
-        calls = reading.llm.answered_calls() if reading.llm is not None else ()
-        fresh = tuple(call for call in calls if (scope, call) not in answered)
-        answered.update((scope, call) for call in fresh)
-        yield _fact(trace_id, at, related, fresh)
+        told = told_by_any(reading)
+        if not reading.parent_id:
+            told["task"] = task = task_of(related.readings) if task is None else task
+        if reading.tool is not None:
+            tool = _tool(reading)
+            told["tool"] = tool
+            told |= calls.facts(scope, reading, tool, related.tools.get(scope, _NO_TOOLS).get(tool))
+        elif reading.llm is not None:
+            told |= answer_facts(reading, related.tools.get(scope, _NO_TOOLS))
+            ids = reading.llm.answered_calls()
+            told["answered_calls"] = tuple(call for call in ids if (scope, call) not in answered)
+            answered.update((scope, call) for call in ids)
+            if related.found.leaf_llms[at]:
+                told |= histories.facts(scope, reading)
+                if last.get(scope) == at:
+                    told |= grounded(related.readings, related.found, at, histories.last(scope))
+        yield _fact(trace_id, at, related, told)
 
 
-def _fact(trace_id: str, at: int, related: _Related, answered: tuple[str, ...]) -> SpanFact:
+def _tool(reading: Reading) -> str:
+    return reading.index.tool or reading.index.name.removeprefix(_TOOL_OPERATION)
+
+
+def _fact(trace_id: str, at: int, related: _Related, told: Mapping[str, Any]) -> SpanFact:
+    """The fact of a span; `told` holds the fields that its kind and its content fill."""
     reading, found = related.readings[at], related.found
-    index, tools = reading.index, related.tools.get(found.scopes[at], _NO_TOOLS)
-    tool = index.tool or (index.name.removeprefix(_TOOL_OPERATION) if reading.tool is not None else "")
-    arguments = argument_facts(reading.tool.arguments() if reading.tool is not None else None, tools.get(tool))
-    result = reading.tool.result() if reading.tool is not None else None
-    return SpanFact(
+    index, tools = reading.index, reading.tools
+    fact = SpanFact(
         trace_id=trace_id,
         span_id=reading.span_id,
         parent_id=reading.parent_id,
@@ -152,23 +171,26 @@ def _fact(trace_id: str, at: int, related: _Related, answered: tuple[str, ...]) 
         input_tokens=index.input_tokens,
         output_tokens=index.output_tokens,
         leaf_llm=found.leaf_llms[at],
-        tool=tool,
+        tool="",
         call_id=reading.call_id,
-        arguments_hash=arguments.hash,
-        argument_keys=arguments.keys,
-        arguments_problem=arguments.problem,
-        arguments_chars=arguments.chars,
-        result_hash="" if result is None else text_hash(result),
-        result_chars=None if result is None else len(result),
-        requested=tuple(_requested(reading, tools)),
-        declared_tools=None if reading.tools is None else tuple(reading.tools),
-        finish=reading.llm.finish_reason(reading.output or ()) if reading.llm is not None else "",
-        max_tokens=reading.llm.max_tokens() if reading.llm is not None else None,
+        arguments_hash="",
+        argument_keys="",
+        arguments_problem="",
+        arguments_chars=None,
+        result_hash="",
+        result_chars=None,
+        requested=(),
+        declared_tools=None if tools is None else tuple(tools),
+        finish="",
+        max_tokens=None,
         output_chars=reading.output_chars(),
-        plan_tools=_planned(reading, tools),
+        plan_tools=(),
         parent_missing=bool(reading.parent_id) and reading.parent_id not in related.ids,
-        answered_calls=answered,
+        answered_calls=(),
     )
+    for name, value in told.items():
+        setattr(fact, name, value)
+    return fact
 
 
 def _error_type(reading: Reading) -> str:
@@ -177,23 +199,3 @@ def _error_type(reading: Reading) -> str:
     span = reading.stored.span
     attribute = next((item.value.string_value for item in span.attributes if item.key == "error.type"), "")
     return error_type(exception_of(span), error_text(span), attribute)
-
-
-def _requested(reading: Reading, tools: Tools) -> Iterator[RequestedCall]:
-    """The calls of an LLM span; a tool counts as declared when any span of the scope declares it."""
-    own = reading.tools
-    for message in reading.output or ():
-        for call in message.calls:
-            tool = (own or _NO_TOOLS).get(call.name)
-            tool = tools.get(call.name) if tool is None or not tool.digest else tool
-            arguments = None if call.arguments is None else RecordedArguments(call.arguments)
-            facts = argument_facts(arguments, tool)
-            declared = None if own is None else tool is not None
-            yield RequestedCall(call.call_id, call.name, facts.hash, facts.problem, declared)
-
-
-def _planned(reading: Reading, tools: Tools) -> tuple[str, ...]:
-    output = reading.output
-    if not output or not tools or any(message.calls for message in output):
-        return ()
-    return planned_tools("\n".join(message.text for message in output), tools.keys())

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from analysis.facts import FactWindow, RequestedCall, SpanFact, TraceFacts, Verdict
-from analysis.packing import Packer
+from analysis.packing import kept
 from domain.errors import PermanentError
 from domain.spans import SpanKind, SpanStatus
 
@@ -113,8 +113,8 @@ def facts_from_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Fa
             traces.setdefault(span.trace_id, ([row[at] for at in trace_places], []))[1].append(span)
     except (ValueError, TypeError, IndexError) as error:
         raise PermanentError(f"the fact rows are damaged: {type(error).__name__}") from error
-    packer = Packer()
-    return FactWindow.of(
-        packer.pack(TraceFacts(trace_id, uuid, agent, service, bool(complete), tuple(spans)))
+    read = (
+        TraceFacts(trace_id, uuid, agent, service, bool(complete), tuple(spans))
         for trace_id, ((uuid, agent, service, complete), spans) in traces.items()
     )
+    return FactWindow.of(kept(read))

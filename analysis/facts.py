@@ -35,9 +35,13 @@ class Verdict(NamedTuple):
     of: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SpanFact:
-    """One span, normalised. Empty text and None mean: not recorded."""
+    """One span, normalised. Empty text and None mean: not recorded.
+
+    Nothing changes a fact. It is not declared frozen only because a frozen dataclass is made field by field through
+    a call each, and facts are made by the million.
+    """
 
     trace_id: str
     span_id: str
@@ -105,6 +109,9 @@ class SpanFact:
     def ref(self) -> tuple[str, str]:
         """(trace id, span id)."""
         return self.trace_id, self.span_id
+
+    def __hash__(self) -> int:
+        return hash((self.trace_id, self.span_id))
 
 
 class Remembered(Generic[Answer]):
@@ -195,11 +202,15 @@ class FactWindow:
 
     def let_go(self) -> None:
         """Forget the answers if the window is so large that what one detector has asked for leaves others no room."""
-        if sum(len(trace.spans) for trace in self.traces) > _MOST_INDEXED:
+        if self._size > _MOST_INDEXED:
             for compute in [each for each in self._answers if each not in self._small]:
                 del self._answers[compute]
             for name in ("tool_calls", "llm_calls"):
                 self.__dict__.pop(name, None)
+
+    @cached_property
+    def _size(self) -> int:
+        return sum(len(trace.spans) for trace in self.traces)
 
     def spans(self) -> Iterator[SpanFact]:
         """Every span of the window."""

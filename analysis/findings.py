@@ -7,7 +7,6 @@ status and first sight, from the last report.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from analysis.changes import status_of
 from analysis.counting import counts_of, expected, splits_of, waste_of
 from analysis.detecting import Confidence, Measure
 from analysis.facts import FactWindow
@@ -17,6 +16,7 @@ from analysis.merging import Story, fingerprint, merge
 from analysis.outcomes import Outcomes
 from analysis.phrases import plural, sentence
 from analysis.sightings import finding_id, moment, seen_between
+from analysis.standing import Before, Sight, first_standing, standing
 from domain.report import Counts, Evidence, Finding, Query, Waste
 
 MAX_FINDINGS = 100
@@ -79,14 +79,15 @@ def build_finding(
     each: Ranked,
     *,
     report_id: str,
-    before: Finding | None,
+    before: Before | None,
     evidence_of: Callable[[Seen], Sequence[Evidence]],
 ) -> Finding:
-    """A finding from a story; `before` is the same finding in the last report."""
+    """A finding from a story; `before` is what was known of it."""
     lead = each.story.lead
     candidate, measure = lead.candidate, lead.measure
     counts, waste = counts_of(measure), waste_of(window, measure.wasted)
-    first, last = (moment(each) for each in seen_between(window, measure))
+    sight = Sight(*map(moment, seen_between(window, measure)))
+    stands = first_standing(sight) if before is None else standing(counts, sight, before)
     return Finding(
         id=finding_id(report_id, each.fingerprint),
         fingerprint=each.fingerprint,
@@ -96,9 +97,6 @@ def build_finding(
         owner=candidate.owner,
         severity=severity_of(candidate.severity, measure, each.impact, len(window.traces)),
         confidence=confidence_of(counts, candidate.confidence),
-        status=status_of(counts, before),
-        first_seen=min(first, before.first_seen) if before is not None else first,
-        last_seen=last,
         counts=counts,
         splits=splits_of(measure),
         waste=waste,
@@ -108,6 +106,7 @@ def build_finding(
         fix=candidate.fix,
         acceptance_query=candidate.acceptance,
         figures=dict(measure.figures),
+        **stands._asdict(),
     )
 
 

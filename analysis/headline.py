@@ -9,8 +9,12 @@ _MOST_TOLD = 3
 
 
 def open_findings(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings that something is to be done about, in the report's order."""
-    return [finding for finding in findings if finding.severity != "info" and finding.status != "resolved"]
+    """Findings that something is to be done about, in the report's order; of muted ones nobody is to be told."""
+    return [
+        finding
+        for finding in findings
+        if finding.severity != "info" and finding.status != "resolved" and finding.mark != "muted"
+    ]
 
 
 def headline(coverage: Coverage, findings: Sequence[Finding]) -> str:
@@ -34,8 +38,9 @@ def narrative(coverage: Coverage, findings: Sequence[Finding]) -> str:
         return "Nothing in this window calls for a change of the agent."
     parts = ["What to do first, by impact:\n"]
     parts += [_told(at, finding) for at, finding in enumerate(findings, 1) if finding in present[:_MOST_TOLD]]
-    worse = [str(at) for at, finding in enumerate(findings, 1) if finding.status in ("worse", "reopened")]
-    gone = [str(at) for at, finding in enumerate(findings, 1) if finding.status == "resolved"]
+    heard = [(str(at), finding.status) for at, finding in enumerate(findings, 1) if finding.mark != "muted"]
+    worse = [at for at, status in heard if status in ("worse", "reopened")]
+    gone = [at for at, status in heard if status == "resolved"]
     if worse:
         parts.append(f"\nWorse than in the last report: {_numbered(worse)}.")
     if gone:

@@ -39,6 +39,8 @@ def impact(window: FactWindow, measure: Measure, known: Outcomes, *, explains_fa
 
 def _excess(window: FactWindow, measure: Measure, known: Outcomes) -> float:
     touched = {trace_id for trace_id, _ in measure.affected}
+    if measure.excess is not None:
+        return max(measure.excess, 0.0)
     if len(touched) < _FEWEST_TRACES:
         return 0.0
     low, _ = wilson(len(touched & known.failing), len(touched))

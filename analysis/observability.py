@@ -53,6 +53,10 @@ def _is_recorded_answer(span: SpanFact) -> bool:
     return span.output_chars is not None or bool(span.requested)
 
 
+def _is_root(span: SpanFact) -> bool:
+    return not span.parent_id
+
+
 FIELDS: Mapping[str, Field] = {
     "status": Field("status.code", _any_span, lambda span: span.status is not SpanStatus.UNSET),
     "durations": Field("end_time_unix_nano", _any_span, lambda span: span.end_ns >= span.start_ns > 0),
@@ -100,20 +104,57 @@ FIELDS: Mapping[str, Field] = {
     "output_tokens": Field(
         "llm.token_count.completion | gen_ai.usage.output_tokens", _answers, lambda span: span.output_tokens is not None
     ),
+    "cached_tokens": Field(
+        "llm.token_count.prompt_details.cache_read | gen_ai.usage.cache_read.input_tokens",
+        _answers,
+        lambda span: span.cached_tokens is not None,
+    ),
+    "cost": Field(
+        "llm.cost.total | gen_ai.usage.cost",
+        lambda span: span.leaf_llm or span.cost_usd is not None,
+        lambda span: span.cost_usd is not None,
+    ),
+    "arguments_json": Field(
+        "input.value as JSON | gen_ai.tool.call.arguments", _is_tool, lambda span: bool(span.argument_keys)
+    ),
+    "task": Field("task.id or input.value of the root span", _is_root, lambda span: bool(span.task)),
+    "session": Field("session.id | gen_ai.conversation.id", _is_root, lambda span: bool(span.session)),
+    "versions": Field("service.version of the resource", _any_span, lambda span: bool(span.version)),
+    "verdicts": Field(
+        "evaluations.N.evaluation.score | gen_ai.evaluation.result events",
+        lambda span: _is_root(span) or bool(span.verdicts),
+        lambda span: bool(span.verdicts),
+    ),
+    "max_steps": Field(
+        "smolagents.max_steps | gen_ai.agent.max_steps",
+        lambda span: span.kind is SpanKind.AGENT,
+        lambda span: span.max_steps is not None,
+    ),
+    "llm_input": Field(
+        "llm.input_messages.N.message | gen_ai.input.messages", _answers, lambda span: span.messages is not None
+    ),
 }
 
 
+def share(window: FactWindow, name: str) -> Share:
+    """How many spans a field concerns and how many of them recorded it."""
+    return window.once(_SHARES[name], small=True)
+
+
+def _share_of(field: Field) -> Callable[[FactWindow], Share]:
+    def counted(window: FactWindow) -> Share:
+        recorded = [field.is_recorded(span) for span in window.spans() if field.concerns(span)]
+        return Share(sum(recorded), len(recorded))
+
+    return counted
+
+
+_SHARES: Mapping[str, Callable[[FactWindow], Share]] = {name: _share_of(field) for name, field in FIELDS.items()}
+
+
 def shares(window: FactWindow) -> Mapping[str, Share]:
-    """For every field how many spans it concerns and how many of them recorded it."""
-    spans = tuple(window.spans())
-    concerned: dict[Callable[[SpanFact], bool], tuple[SpanFact, ...]] = {}
-    found = {}
-    for name, field in FIELDS.items():
-        if field.concerns not in concerned:
-            concerned[field.concerns] = tuple(filter(field.concerns, spans))
-        of_these = concerned[field.concerns]
-        found[name] = Share(sum(map(field.is_recorded, of_these)), len(of_these))
-    return found
+    """The share of every field; who needs some of them asks for those."""
+    return {name: share(window, name) for name in FIELDS}
 
 
 def missing(window: FactWindow, requires: tuple[str, ...]) -> tuple[str, ...]:
@@ -124,5 +165,4 @@ def missing(window: FactWindow, requires: tuple[str, ...]) -> tuple[str, ...]:
     unknown = [name for name in requires if name not in FIELDS]
     if unknown:
         raise ValueError(f"unknown field {unknown[0]!r}; use one of: {', '.join(FIELDS)}")
-    found = window.once(shares, small=True)
-    return tuple(FIELDS[name].attributes for name in requires if not found[name].is_enough)
+    return tuple(FIELDS[name].attributes for name in requires if not share(window, name).is_enough)

@@ -6,7 +6,7 @@ and of answers apart from each other, since most spans are one or the other or n
 """
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, make_dataclass, replace
 from itertools import repeat
 from operator import attrgetter
@@ -15,6 +15,8 @@ from typing import Any, cast, overload
 from analysis.columns import Amounts, Counts, Hashes, Objects
 from analysis.facts import SpanFact, TraceFacts
 
+PLAIN_SPANS = 100_000
+"""Spans up to which a window's facts are kept as they are: about 150 MB."""
 _NOWHERE = -1
 _PLACED = ("trace_id", "span_id", "parent_id", "scope_id", "issuer_id", "start_ns", "end_ns")
 _RELATED = ("parent_id", "scope_id", "issuer_id")
@@ -237,6 +239,27 @@ class _Stretch(Sequence[SpanFact]):
 
     def __hash__(self) -> int:
         return hash((self._first, self._count))
+
+
+def kept(traces: Iterable[TraceFacts]) -> Iterator[TraceFacts]:
+    """Traces as a window keeps them: as they are while they are few, which is fastest to read, and else packed."""
+    plain: list[TraceFacts] = []
+    spans = 0
+    waiting = iter(traces)
+    for trace in waiting:
+        plain.append(trace)
+        spans += len(trace.spans)
+        if spans > PLAIN_SPANS:
+            break
+    else:
+        yield from plain
+        return
+    packer = Packer()
+    for at, trace in enumerate(plain):
+        plain[at] = packer.pack(trace)
+    yield from plain
+    plain.clear()
+    yield from map(packer.pack, waiting)
 
 
 def unpacked(fact: SpanFact) -> SpanFact:

@@ -59,3 +59,18 @@ def sentence(*parts: str) -> str:
 def one_line(text: str) -> str:
     """Text without line breaks, control characters or runs of blanks: names in it may come from anywhere."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def points(difference: float) -> str:
+    """A difference of rates in percentage points: 0.326 → `32.6 points`."""
+    return f"{difference * 100:.1f} points"
+
+
+def p_said(p_value: float) -> str:
+    """A p-value as people read it: `p = 0.003`, `p < 0.001`."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+
+
+def significant(value: float | None, digits: int = 4) -> float | None:
+    """A figure with so many significant digits, as reports state it."""
+    return None if value is None else float(f"{value:.{digits}g}")

@@ -9,7 +9,7 @@ from collections.abc import Set
 from functools import lru_cache
 
 _STEP = re.compile(r"^[ \t]*(?:[-*#>]+[ \t]*)?(?:\*\*)?(?:[Ss]tep[ \t]*)?\d{1,2}(?:\*\*)?[.):][^\n]*", re.MULTILINE)
-_ENDINGS = frozenset(("final_answer", "finish", "submit", "submit_answer", "done", "exit", "terminate", "complete"))
+ENDINGS = frozenset(("final_answer", "finish", "submit", "submit_answer", "done", "exit", "terminate", "complete"))
 _ORDINARY = re.compile(r"[A-Z]?[a-z]+")
 _MIN_STEPS = 2
 _MAX_CHARS = 20_000
@@ -26,7 +26,7 @@ def planned_tools(text: str, names: Set[str]) -> tuple[str, ...]:
     if len(steps) < _MIN_STEPS:
         return ()
     plan = "\n".join(steps)
-    named = (name for name in names - _ENDINGS if name in plan)
+    named = (name for name in names - ENDINGS if name in plan)
     return tuple(sorted(name for name in named if _mention(name).search(plan)))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from analysis.primitives import Node
 from domain.content import REDACTED, SpanContent
+from domain.content_measures import Measures
 from domain.content_messages import Message
 from domain.content_tools import DeclaredTool
 from domain.semconv import ResourceIndex, resource_index, span_index
@@ -22,6 +23,8 @@ class Reading:
     parent_id: str
     version: str
     index: SpanIndex
+    content: SpanContent
+    measures: Measures
     llm: SpanContent | None = None
     tool: SpanContent | None = None
     agent: SpanContent | None = None
@@ -76,16 +79,17 @@ def read_spans(spans: Sequence[StoredSpan]) -> list[Reading]:
 
 def _read(stored: StoredSpan, resource: ResourceIndex) -> Reading:
     span = stored.span
-    index = span_index(span, resource, len(stored.raw))
-    reading = Reading(stored, stored.span_id, index.parent_id.hex(), resource.version, index)
+    index, content = span_index(span, resource, len(stored.raw)), SpanContent(span)
+    parent_id = index.parent_id.hex()
+    reading = Reading(stored, stored.span_id, parent_id, resource.version, index, content, content.measures())
     if index.kind is SpanKind.TOOL:
-        reading.tool = SpanContent(span)
-        reading.call_id = reading.tool.call_id()
+        reading.tool = content
+        reading.call_id = content.call_id()
     elif index.kind is SpanKind.LLM:
-        reading.llm = SpanContent(span)
-        reading.output = reading.llm.output()
-        reading.tools = reading.llm.declared_tools()
+        reading.llm = content
+        reading.output = content.output()
+        reading.tools = content.declared_tools()
     elif index.kind is SpanKind.AGENT:
-        reading.agent = SpanContent(span)
-        reading.tools = reading.agent.declared_tools()
+        reading.agent = content
+        reading.tools = content.declared_tools()
     return reading

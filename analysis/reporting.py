@@ -4,13 +4,16 @@ Traces are read one at a time and kept as facts only; spans are read again one b
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from analysis.changes import known_as_text
+from analysis.charting import charts_of
 from analysis.claims import Checker, claims_of, ledger_of
 from analysis.coverage import agent_seen, breakdown, coverage_of
+from analysis.detecting import Detector
 from analysis.evidence import ReadSpan
 from analysis.extraction import trace_facts
 from analysis.fact_rows import fact_columns, fact_rows
@@ -20,10 +23,11 @@ from analysis.looking import Settings, load_detectors, look
 from analysis.notes import notes_of
 from analysis.observability import missing
 from analysis.outcomes import outcomes
-from analysis.packing import Packer
-from analysis.telling import findings_of
+from analysis.packing import kept
+from analysis.telling import Occasion, Told, findings_of
+from domain.findings import KnownFinding
 from domain.otlp import ResourceSpans, ScopeSpans
-from domain.report import AgentRef, Report, Spend, TimeWindow
+from domain.report import AgentRef, Coverage, Report, Spend, TimeWindow
 from domain.spans import StoredSpan, StoredTrace
 from domain.version import VERSION
 from domain.wire import Piece, join
@@ -72,6 +76,7 @@ def build_report(
     window: TimeWindow,
     generated_at: datetime,
     previous: Report | None = None,
+    register: Sequence[KnownFinding] = (),
     excluded_traces: int = 0,
     dropped_spans: int = 0,
     read_span: ReadSpan,
@@ -80,8 +85,9 @@ def build_report(
 ) -> Built:
     """The deterministic report of some traces.
 
-    `read_span` reads one span again by its ids; `clock` gives seconds of any monotonic clock. `detectors` are
-    the user's settings. An `agent` without uuid stands for whatever agents the traces belong to.
+    `read_span` reads one span again by its ids; `clock` gives seconds of any monotonic clock. `previous` is the
+    agent's last report, `register` what is known of its findings over all reports. `detectors` are the user's
+    settings. An `agent` without uuid stands for whatever agents the traces belong to.
     ConfigError: a detector's settings are wrong.
     """
     started = clock()
@@ -89,7 +95,8 @@ def build_report(
     facts, unreadable = _facts(traces)
     looked = look(facts, loaded, missing)
     spans = _Spans(read_span)
-    told = findings_of(facts, loaded, looked, previous=previous, report_id=report_id, now=generated_at, read_span=spans)
+    occasion = Occasion(report_id, generated_at, window.end, previous, tuple(register))
+    told = findings_of(facts, loaded, looked, occasion, spans)
     excluded = excluded_traces + unreadable
     coverage = coverage_of(
         facts, looked, outcomes(facts), told.explaining, excluded_traces=excluded, dropped_spans=dropped_spans
@@ -101,18 +108,30 @@ def build_report(
         window=window,
         generated_at=generated_at,
         mode="analysis",
-        headline=headline(coverage, told.findings),
-        coverage=coverage,
-        agents=breakdown(facts, told.measures),
-        findings=told.findings,
-        claims=ledger_of(claims_of(told.findings), Checker(facts, loaded, spans).check),
-        narrative_md=narrative(coverage, told.findings),
         spend=Spend(seconds=round(max(clock() - started, 0.0), 3)),
         notes=notes_of(looked.notes, told.left_out, excluded=excluded, unreadable=unreadable, dropped=dropped_spans),
+        previous_report_id=previous.report_id if previous is not None else "",
+        **_contents(facts, loaded, spans, told, coverage),
     )
-    return Built(
-        report, fact_columns(), fact_rows(facts), _cited(report, spans), meta_of(report, unreadable, detectors)
-    )
+    meta = {**meta_of(report, unreadable, detectors), "known_findings": known_as_text(told.known)}
+    return Built(report, fact_columns(), fact_rows(facts), _cited(report, spans), meta)
+
+
+def _contents(
+    facts: FactWindow, loaded: Mapping[str, Detector], spans: _Spans, told: Told, coverage: Coverage
+) -> dict[str, Any]:
+    """What a report says of its window."""
+    charts = charts_of(facts, loaded, told.findings)
+    return {
+        "headline": headline(coverage, told.findings),
+        "coverage": coverage,
+        "agents": breakdown(facts, told.measures),
+        "findings": charts.on(told.findings),
+        "claims": ledger_of(claims_of(told.findings), Checker(facts, loaded, spans).check),
+        "narrative_md": narrative(coverage, told.findings),
+        "timeline": charts.timeline,
+        "waterfalls": charts.waterfalls,
+    }
 
 
 def meta_of(report: Report, unreadable_traces: int, detectors: Settings | None) -> Mapping[str, str]:
@@ -129,6 +148,7 @@ def meta_of(report: Report, unreadable_traces: int, detectors: Settings | None) 
         "window_start": report.window.start.astimezone(UTC).isoformat(),
         "window_end": report.window.end.astimezone(UTC).isoformat(),
         "generated_at": report.generated_at.astimezone(UTC).isoformat(),
+        "previous_report_id": report.previous_report_id,
         "excluded_traces": str(report.coverage.excluded_traces),
         "unreadable_traces": str(unreadable_traces),
         "dropped_spans": str(report.coverage.dropped_spans),
@@ -138,15 +158,17 @@ def meta_of(report: Report, unreadable_traces: int, detectors: Settings | None) 
 
 def _facts(traces: Iterable[StoredTrace]) -> tuple[FactWindow, int]:
     """The facts of all traces, and how many could not be read: one odd trace must not cost the report."""
-    found: list[TraceFacts] = []
     unreadable = 0
-    packer = Packer()
-    for trace in traces:
-        try:
-            found.append(packer.pack(trace_facts(trace)))
-        except Exception:
-            unreadable += 1
-    return FactWindow.of(found), unreadable
+
+    def readable() -> Iterator[TraceFacts]:
+        nonlocal unreadable
+        for trace in traces:
+            try:
+                yield trace_facts(trace)
+            except Exception:
+                unreadable += 1
+
+    return FactWindow.of(kept(readable())), unreadable
 
 
 def _cited(report: Report, spans: _Spans) -> bytes:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter
 
 from analysis.detecting import Measure, SpanRef, SplitCount
 from analysis.facts import FactWindow, SpanFact
@@ -24,11 +25,7 @@ WHO = ("model", "agent", *ORIGIN)
 _MAX_VALUES = 50
 
 _PROPERTIES: Mapping[str, Callable[[SpanFact], str]] = {
-    "argument_keys": lambda span: span.argument_keys,
-    "model": lambda span: span.model,
-    "agent": lambda span: span.agent,
-    "service": lambda span: span.service,
-    "version": lambda span: span.version,
+    name: attrgetter(name) for name in ("argument_keys", "model", "agent", "service", "version")
 }
 
 

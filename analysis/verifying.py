@@ -22,6 +22,8 @@ from analysis.looking import Looked, Settings, detector_for, load_detectors, loo
 from analysis.observability import missing
 from analysis.outcomes import Outcomes, outcomes
 from analysis.sightings import finding_id, moment, seen_between
+from analysis.verifying_changes import change_lines
+from analysis.verifying_charts import chart_lines
 from analysis.verifying_frame import frame_lines
 from analysis.verifying_quotes import quote_lines, span_lines
 from analysis.verifying_values import SHOWN_CHARS, differences
@@ -193,18 +195,23 @@ class _Told:
             if each.fingerprint not in present:
                 yield f"findings: {each.fingerprint} ({each.story.lead.candidate.title}) is missing"
         yield from self._order_lines(present)
+        yield from change_lines(self._report, self._facts, self._meta, self._measures)
         yield from word_lines(self._report, self._facts, self._order, self._measures)
         yield from frame_lines(self._report, self._meta, self._looked.notes, self._left_out)
+        yield from chart_lines(self._report, self._facts, self._shipped)
 
     def _order_lines(self, present: Sequence[str]) -> Iterator[str]:
         for at, identity in enumerate(present):
             if identity in present[:at]:
                 yield f"findings[{at}].fingerprint: {identity} is told before, at findings[{present.index(identity)}]"
-        order = [each.fingerprint for each in self._order if each.fingerprint in present]
-        for at, (told, found) in enumerate(zip(order, dict.fromkeys(present), strict=False)):
-            if told != found:
-                yield f"findings: expected {told} at place {at + 1} by impact, found {found}"
-                return
+        muted = {finding.fingerprint for finding in self._report.findings if finding.mark == "muted"}
+        for quiet in (False, True):
+            order = [fp for each in self._order if (fp := each.fingerprint) in present and (fp in muted) is quiet]
+            there = [identity for identity in dict.fromkeys(present) if (identity in muted) is quiet]
+            for told, found in zip(order, there, strict=False):
+                if told != found:
+                    yield f"findings: expected {told} at place {present.index(found) + 1} by impact, found {found}"
+                    return
 
 
 def _settings(meta: Mapping[str, str], trusted: Collection[str]) -> Settings:

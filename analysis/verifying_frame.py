@@ -38,6 +38,7 @@ def _identity_lines(report: Report, meta: Mapping[str, str]) -> Iterator[str]:
         "window_start": ("window.start", window.start),
         "window_end": ("window.end", window.end),
         "generated_at": ("generated_at", report.generated_at),
+        "previous_report_id": ("previous_report_id", report.previous_report_id),
     }
     for key, (path, value) in found.items():
         if key in meta:

@@ -23,6 +23,17 @@ _FROM_THE_TRACE = (
     "plan_tools",
     "parent_missing",
     "answered_calls",
+    "task",
+    "idle_arguments",
+    "arguments_like",
+    "result_like",
+    "builds_on_previous",
+    "leaked_call",
+    "messages",
+    "kept_messages",
+    "changed_role",
+    "checked_words",
+    "unfounded_words",
 )
 """Facts that other spans of the trace have a part in; one span's bytes cannot tell them."""
 

@@ -16,6 +16,8 @@ from domain.settings import read_settings
 from store.base import ControlStore, WindowReader
 
 Model = TypeVar("Model", bound=BaseModel)
+Health = Callable[[str, int, int], Mapping[str, Any]]
+"""The live health of the agent with a UUID over [from, to) in nanoseconds, as JSON values."""
 
 
 class RequestError(PermanentError):
@@ -33,20 +35,25 @@ def not_found(noun: str, wanted: str) -> RequestError:
 
 @dataclass(frozen=True)
 class Doors:
-    """What handlers may reach: the window to read, the control store to leave notes in, and the time."""
+    """What handlers may reach: the window to read, the control store to leave notes in, the time, and live health.
+
+    Without `health` nobody follows the live traffic.
+    """
 
     window: WindowReader
     control: ControlStore
     now: Callable[[], datetime]
+    health: Health | None = None
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: values from its path, its query, and its JSON body (None without one)."""
+    """One request: values from its path, its query, its JSON body (None without one) and what it accepts."""
 
     place: Mapping[str, str]
     query: Mapping[str, str]
     body: object = None
+    accept: str = ""
 
     def options(self, model: type[Model]) -> Model:
         """The query as a model; ConfigError with all problems."""

@@ -1,6 +1,6 @@
 """Every way into the API, in one table."""
 
-from api import agents, conversations, reports, runs, schedules, traces
+from api import agents, conversations, findings, reports, runs, schedules, traces
 from api.asking import Handler
 
 _V1 = "/api/v1"
@@ -21,7 +21,11 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_V1}/traces/{{id}}/spans/{{span_id}}", traces.get_span),
     ("GET", f"{_V1}/reports", reports.list_reports),
     ("GET", f"{_V1}/reports/{{id}}", reports.get_report),
-    ("GET", f"{_V1}/findings", reports.list_findings),
+    ("GET", f"{_V1}/findings", findings.list_findings),
+    ("GET", f"{_V1}/findings/{{id}}", findings.get_finding),
+    ("POST", f"{_V1}/findings/{{id}}/mute", findings.mute_finding),
+    ("POST", f"{_V1}/findings/{{id}}/ack", findings.acknowledge_finding),
+    ("POST", f"{_V1}/findings/{{id}}/unmute", findings.unmute_finding),
     ("GET", f"{_V1}/schedules", schedules.list_schedules),
     ("POST", f"{_V1}/schedules", schedules.create_schedule),
     ("GET", f"{_V1}/schedules/{{id}}", schedules.get_schedule),

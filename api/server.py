@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from api.asking import Doors
+from api.asking import Doors, Health
 from api.listening import EndpointSetting, Listener
 from api.routes import ROUTES
 from api.serving import application
@@ -43,10 +43,16 @@ class ApiServer:
     """The API, listening between `async with`."""
 
     def __init__(
-        self, config: Config, *, window: WindowReader, control: ControlStore, now: Callable[[], datetime]
+        self,
+        config: Config,
+        *,
+        window: WindowReader,
+        control: ControlStore,
+        now: Callable[[], datetime],
+        health: Health | None = None,
     ) -> None:
         token = config.token.get_secret_value() if config.token else None
-        app = application(Doors(window, control, now), ROUTES, token)
+        app = application(Doors(window, control, now, health), ROUTES, token)
         self._listener = Listener(app, config.endpoint, "api.endpoint")
 
     @property

@@ -45,7 +45,7 @@ def application(doors: Doors, routes: Iterable[tuple[str, str, Handler]], token:
 
 def _threaded(doors: Doors, handler: Handler) -> _Next:
     async def answer(request: web.Request) -> web.StreamResponse:
-        asked = Asked(request.match_info, request.query, await _body(request))
+        asked = Asked(request.match_info, request.query, await _body(request), request.headers.get("Accept", ""))
         return _response(await asyncio.to_thread(handler, doors, asked))
 
     return answer

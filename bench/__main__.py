@@ -1,6 +1,7 @@
 """`python -m bench [row …]`: measure, and print one table.
 
-Rows: start ingest latency disk queries analysis overload forwarding chain phoenix; all of them when none is named.
+Rows: start ingest latency disk queries analysis accuracy memory plant overload forwarding chain phoenix; all of them
+when none is named.
 Real traces are used where HALO_SHARED_DATA (or ../shared/data) holds them. `BENCH_PHOENIX_PYTHON` names an interpreter
 that has Phoenix.
 """
@@ -12,7 +13,21 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import analysis, chain, disk, forwarding, ingest, latency, overload, phoenix, queries, start
+from bench import (
+    accuracy,
+    analysis,
+    chain,
+    disk,
+    forwarding,
+    ingest,
+    latency,
+    memory,
+    overload,
+    phoenix,
+    plant,
+    queries,
+    start,
+)
 from bench.processes import Row, print_rows
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -35,6 +50,9 @@ def main(wanted: list[str]) -> None:
         "disk": lambda: disk.rows(trail),
         "queries": queries.rows,
         "analysis": lambda: analysis.rows(trail),
+        "accuracy": lambda: accuracy.rows(trail),
+        "memory": memory.rows,
+        "plant": plant.rows,
         "overload": overload.rows,
         "forwarding": forwarding.rows,
         "chain": lambda: chain.rows(os.environ.get("BENCH_PHOENIX_PYTHON", sys.executable)),

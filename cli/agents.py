@@ -1,8 +1,10 @@
 """`halo agent`: whose traces arrive."""
 
+from datetime import timedelta
+
 import click
 
-from cli.options import TIME_RANGES, Nouns, json_option
+from cli.options import DURATION, TIME_RANGES, Nouns, json_option
 from cli.output import client, field, print_json, print_page, print_pairs, short_time, time_field
 
 COLUMNS = (
@@ -38,13 +40,21 @@ def ls(time_range: str, as_json: bool) -> None:
 
 @agent.command()
 @click.argument("agent_uuid")
+@click.option(
+    "--last", type=DURATION, metavar="TIME", default="1h", show_default=True, help="How far back health looks."
+)
 @json_option
-def get(agent_uuid: str, as_json: bool) -> None:
-    """Show one agent."""
+def get(agent_uuid: str, last: timedelta, as_json: bool) -> None:
+    """Show one agent, and how it is doing live: failing traces, tools and errors, times, tokens, alarms."""
     from api.client import segment
+    from cli.live_health import print_health
+    from domain.quantities import format_duration
 
-    found = client().get(f"/agents/{segment(agent_uuid)}")
+    span = format_duration(last)
+    found = client().get(f"/agents/{segment(agent_uuid)}", last=span)
     if as_json:
         print_json(found)
         return
-    print_pairs([(key, short_time(value) if key == "last_seen" else value) for key, value in found.items()])
+    shown = [(key.replace("_", " "), found[key]) for key in found if key not in ("health", "last_seen")]
+    print_pairs([*shown, ("last seen", short_time(found["last_seen"]))])
+    print_health(found["health"], span)

@@ -13,6 +13,7 @@ from domain.errors import PermanentError
 from domain.report import AgentRef, Report, TimeWindow
 from domain.spans import TraceSummary
 from rendering.escaping import one_line
+from rendering.html import page
 from scheduler.analysing import produce_report
 from store.base import EvidenceBundle, Selection, TraceFilter, WindowReader
 from store.evidence import write_evidence
@@ -37,8 +38,11 @@ class AnalysedFiles:
     evidence: EvidenceBundle
 
     def write(self, path: Path) -> None:
-        """Write Markdown or, by suffix, JSON with the evidence database beside it; PermanentError when that fails."""
+        """Write Markdown, HTML or JSON by suffix, JSON with its evidence database; PermanentError when that fails."""
         try:
+            if path.suffix == ".html":
+                path.write_text(page(self.report), encoding="utf-8", errors="replace")
+                return
             if path.suffix == ".md":
                 path.write_text(self.markdown, encoding="utf-8", errors="replace")
                 return

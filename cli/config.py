@@ -6,6 +6,7 @@ Nobody passes the whole around: the composition root hands each room its own par
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -22,8 +23,10 @@ from collector.delivery import DeliveryConfig
 from collector.pipeline import EXPORTERS, FORWARDERS, PROCESSORS, RECEIVERS, Configured, configure
 from domain.component import ComponentConfig, load_component
 from domain.errors import ConfigError
+from domain.quantities import Duration, Size
 from domain.settings import read_settings
 from scheduler.scheduler import Config as SchedulerConfig
+from scheduler.triggers import Config as TriggersConfig
 
 BACKENDS = "store.backends"
 DEFAULT_BACKEND = "sqlite"
@@ -65,9 +68,38 @@ class LoggingConfig(ComponentConfig):
     format: Literal["console", "json"] = Field(default="console", description="For people, or one JSON object a line.")
 
 
+class LiveConfig(ComponentConfig):
+    """The `analysis.live` part of halo.yaml: what is counted while spans land, and how much memory that may take."""
+
+    enabled: bool = Field(
+        default=True, description="Count live, for `halo agent get`, alarms and triggers; about 5 µs a span."
+    )
+    keep_for: Duration = Field(
+        default=timedelta(days=3),
+        gt=timedelta(0),
+        description="How long the counts of each minute are kept; never longer than store.retention.max_age.",
+    )
+    max_state_bytes: Size = Field(
+        default=32 * 2**20,
+        ge=2**20,
+        description="Memory for traces that may still grow; the oldest are given up.",
+    )
+    max_trace_bytes: Size = Field(
+        default=256 * 2**10, ge=2**12, description="Memory for one trace; of a longer one only the length is counted."
+    )
+    max_bucket_bytes: Size = Field(
+        default=16 * 2**20, ge=2**20, description="Memory for the counts of all agents; the oldest are dropped."
+    )
+    max_labels: int = Field(
+        default=5_000, ge=1, description="Names of tools, models and errors counted apart for each agent."
+    )
+
+
 class AnalysisConfig(ComponentConfig):
     """The `analysis` part of halo.yaml."""
 
+    live: LiveConfig = Field(default=LiveConfig(), description="What is counted while spans land.")
+    triggers: TriggersConfig = Field(default=TriggersConfig(), description="Which alarms start an analysis.")
     detectors: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Settings of detectors by type; those not named use their defaults."
     )

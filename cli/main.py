@@ -12,11 +12,12 @@ from cli.agents import agent
 from cli.checking import components, print_config, validate
 from cli.conversations import conversation
 from cli.export import export
+from cli.findings import finding
 from cli.health import health
 from cli.offline import analyse
 from cli.redact import redact
 from cli.replay import replay
-from cli.reports import finding, report
+from cli.reports import report
 from cli.runs import run
 from cli.schedules import schedule
 from cli.schema import schema

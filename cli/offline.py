@@ -10,7 +10,7 @@ import click
 from cli.options import Command, json_option
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
-SUFFIXES = (".md", ".json")
+SUFFIXES = (".md", ".json", ".html")
 
 
 class EngineOption(click.Option):
@@ -67,10 +67,14 @@ def _model_options(command: Command) -> Command:
     "outputs",
     multiple=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the report to FILE.md or FILE.json instead; a FILE.evidence.db for `halo verify` joins the JSON.",
+    help="Write the report to FILE.md, FILE.json or FILE.html instead; a FILE.evidence.db for `halo verify` joins "
+    "the JSON.",
 )
+@click.option("--brief", is_flag=True, help="Print only what is pasted into a coding agent.")
 @json_option
-def analyse(traces: tuple[Path, ...], outputs: tuple[Path, ...], as_json: bool, **model_flags: Any) -> None:
+def analyse(
+    traces: tuple[Path, ...], outputs: tuple[Path, ...], brief: bool, as_json: bool, **model_flags: Any
+) -> None:
     """Analyse trace files without a server and print the report.
 
     Files hold one span or OTLP/JSON document a line, plain or compressed; several are analysed together. Lines that
@@ -78,7 +82,11 @@ def analyse(traces: tuple[Path, ...], outputs: tuple[Path, ...], as_json: bool, 
     """
     wrong = [str(path) for path in outputs if path.suffix not in SUFFIXES]
     if wrong:
-        raise click.BadParameter(f"{', '.join(wrong)}: use a name that ends in .md or .json", param_hint="--output")
+        raise click.BadParameter(
+            f"{', '.join(wrong)}: use a name that ends in .md, .json or .html", param_hint="--output"
+        )
+    if brief and as_json:
+        raise click.BadParameter("choose --brief or --json", param_hint="--brief")
     _tell_unused(model_flags)
 
     from cli.analysing_files import analyse_files
@@ -91,6 +99,10 @@ def analyse(traces: tuple[Path, ...], outputs: tuple[Path, ...], as_json: bool, 
         from cli.output import print_json
 
         print_json(produced.report.model_dump(mode="json"))
+    elif brief:
+        from rendering.brief import open_briefs
+
+        click.echo(open_briefs(produced.report).encode(errors="replace").decode())
     elif not outputs:
         from cli.output import print_markdown
 

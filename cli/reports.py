@@ -1,12 +1,13 @@
-"""`halo report` and `halo finding`: results for programs and for people."""
+"""`halo report`: results for programs and for people."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cli.options import Nouns, json_option, limit_option
-from cli.output import client, field, print_json, print_markdown, print_page, time_field
+from cli.output import client, field, print_json, print_markdown, print_page, require, time_field
 from domain.errors import PermanentError
 
 COLUMNS = (
@@ -17,16 +18,8 @@ COLUMNS = (
     ("made", time_field("generated_at")),
     ("headline", field("headline")),
 )
-FINDING_COLUMNS = (
-    ("severity", field("severity")),
-    ("status", field("status")),
-    ("title", field("title")),
-    ("affected", lambda item: f"{item['counts']['affected_spans']:,} of {item['counts']['opportunities']:,}"),
-    ("rate", lambda item: f"{item['counts']['rate']:.1%}"),
-    ("agent", field("agent.name")),
-    ("report", field("report_id")),
-)
-SEVERITIES = ("critical", "high", "medium", "low", "info")
+FORMATS = {"md": "markdown", "json": "json", "html": "html", "brief": "brief"}
+"""Formats by the names that the API has for them."""
 
 
 @click.group(cls=Nouns)
@@ -46,20 +39,44 @@ def ls(agent: str | None, limit: int, as_json: bool) -> None:
 
 @report.command()
 @click.argument("report_id")
+@click.option("--brief", is_flag=True, help="Only what is pasted into a coding agent; the same as --format brief.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(tuple(FORMATS)),
+    help="Markdown, JSON (what `halo verify` checks), one HTML page, or the brief.  [default: md]",
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write it to a file instead.")
 @click.option("--evidence", "evidence_file", type=click.Path(dir_okay=False), help="Also save its evidence database.")
 @json_option
-def get(report_id: str, evidence_file: str | None, as_json: bool) -> None:
-    """Print a report: Markdown, or with --json what `halo verify` checks."""
+def get(
+    report_id: str, brief: bool, form: str | None, output: str | None, evidence_file: str | None, as_json: bool
+) -> None:
+    """Print a report: Markdown, JSON with --json, only what to fix with --brief."""
     from api.client import segment
 
+    chosen = {each for each, given in (("brief", brief), ("json", as_json), (form, form)) if each and given}
+    require(len(chosen) < 2, "--brief, --json and --format: choose one")
+    wanted = chosen.pop() if chosen else "md"
     halo = client()
-    found: Any = halo.get(f"/reports/{segment(report_id)}")
+    path = f"/reports/{segment(report_id)}"
     if evidence_file:
+        found: Any = halo.get(path)
         _save(Path(evidence_file), halo.get_bytes(f"/runs/{segment(found['run_id'])}/evidence"))
-    if as_json:
-        print_json(found)
-        return
-    print_markdown(halo.get_bytes(f"/reports/{segment(report_id)}", format="markdown").decode())
+    if wanted == "json":
+        as_object = halo.get(path)
+        return _save_json(output, as_object) if output else print_json(as_object)
+    content = halo.get_bytes(path, format=FORMATS[wanted])
+    if output:
+        _save(Path(output), content.rstrip(b"\n") + b"\n")
+    elif wanted == "md":
+        print_markdown(content.decode())
+    else:
+        click.echo(content.decode())
+
+
+def _save_json(output: str, found: object) -> None:
+    _save(Path(output), json.dumps(found, indent=2).encode() + b"\n")
 
 
 def _save(path: Path, content: bytes) -> None:
@@ -76,19 +93,3 @@ def schema() -> None:
     from domain.report import report_schema
 
     print_json(report_schema())
-
-
-@click.group(cls=Nouns)
-def finding() -> None:
-    """Findings of the latest report of each agent."""
-
-
-@finding.command("ls")
-@click.option("--agent", help="Only findings about this agent (UUID or prefix).")
-@click.option("--severity", type=click.Choice(SEVERITIES), help="Only findings of this severity.")
-@limit_option("findings", 200)
-@json_option
-def list_findings(agent: str | None, severity: str | None, limit: int, as_json: bool) -> None:
-    """List findings, by report and impact. Also: list."""
-    page = client().listed("/findings", limit, agent=agent, severity=severity)
-    print_page(page, FINDING_COLUMNS, as_json=as_json, empty="No findings.")

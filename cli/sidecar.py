@@ -16,6 +16,7 @@ import structlog
 from api.health import HealthServer, Readiness
 from api.server import ApiServer
 from cli.config import HaloConfig
+from cli.live import follower_of, health_of, triggers_of
 from cli.reconciling import reconciled, requests_received, span_accounts
 from cli.reloading import Reloading
 from cli.stopping import Stopping
@@ -24,7 +25,7 @@ from collector.forwarding import Forwarding, bounds, targets
 from collector.keeping import Keeper
 from collector.pipeline import exporters, forwarder_configs, forwarders, receiving
 from scheduler.scheduler import Scheduler
-from store.base import ControlStore
+from store.base import ControlStore, WindowReader
 from store.control import open_control, protected_selections
 from store.queue import SqliteForwardQueue, is_left_behind
 from telemetry.logs import configure_logs
@@ -67,12 +68,12 @@ async def serve(
     readiness, ready = Readiness({"sidecar": "starting"}), asyncio.Event()
     async with AsyncExitStack() as parts:
         control = parts.enter_context(await asyncio.to_thread(open_control, config.data_dir))
-        made = config.store.module.create(config.store.config, protected=lambda: protected_selections(control))
-        store = await parts.enter_async_context(made)
+        store = await parts.enter_async_context(_store(config, control))
         reports = exporters(config.exporters, data_dir=config.data_dir)
         await parts.enter_async_context(Outbox(config.delivery, reports, control))
-        scheduler = await parts.enter_async_context(_scheduler(config, control, list(reports)))
-        api = ApiServer(config.api, window=store.reader(), control=control, now=_now)
+        scheduler = await parts.enter_async_context(_scheduler(config, store.reader(), control, list(reports)))
+        health_of_agents = health_of(config, store.reader())
+        api = ApiServer(config.api, window=store.reader(), control=control, now=_now, health=health_of_agents)
         await parts.enter_async_context(api)
         health = HealthServer(config.health, readiness, now=_now)
         await parts.enter_async_context(health)
@@ -114,7 +115,16 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _scheduler(config: HaloConfig, control: ControlStore, exporter_ids: list[str]) -> Scheduler:
+def _store(config: HaloConfig, control: ControlStore) -> Any:
+    return config.store.module.create(
+        config.store.config,
+        protected=lambda: protected_selections(control),
+        follower=follower_of(config),
+        keep_live=config.analysis.live.keep_for,
+    )
+
+
+def _scheduler(config: HaloConfig, window: WindowReader, control: ControlStore, exporter_ids: list[str]) -> Scheduler:
     return Scheduler(
         config.scheduler,
         control,
@@ -125,6 +135,7 @@ def _scheduler(config: HaloConfig, control: ControlStore, exporter_ids: list[str
         log_level=config.logging.level,
         log_format=config.logging.format,
         now=_now,
+        triggers=triggers_of(config, window, control, _now),
     )
 
 

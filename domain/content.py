@@ -9,82 +9,60 @@ A span may carry a whole history in a hundred attributes, so its keys are walked
 only when it is asked for.
 """
 
-import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from domain import content_fields as fields
 from domain.content_answers import answered_ids
 from domain.content_arguments import RecordedArguments
 from domain.content_events import CHOICE, ROLES, event_messages, event_name
+from domain.content_exceptions import EXCEPTION, RecordedException, exception_of
 from domain.content_finish import finish_in, finish_word, token_limit_in
-from domain.content_messages import ASSISTANT, REDACTED, SYSTEM, TOOL, Message, says_something, value_text, with_role
+from domain.content_histories import History, history_of_span
+from domain.content_measures import Measures, measures_in
+from domain.content_messages import (
+    ASSISTANT,
+    REDACTED,
+    SYSTEM,
+    TOOL,
+    Message,
+    holds_something,
+    says_something,
+    value_text,
+    with_role,
+)
 from domain.content_results import WRAPPING, RecordedResult, inner_result, recorded_result
 from domain.content_sources import Walk, answers, first_telling, flat_answer, histories
-from domain.content_tools import DeclaredTool, flat_tools, names_in, request_tools, tools_in, tools_of
-from domain.otlp import AnyValue, KeyValue, Span, plain
+from domain.content_tools import DeclaredTool, flat_tools, managed_names, names_in, request_tools, tools_in, tools_of
+from domain.content_walk import COMPLETION, FUNCTIONS, HISTORY, MANAGED, OUTPUT, TOOLS, VERDICTS, walked
+from domain.dialects_evaluations import STATED, Evaluation, evaluations
+from domain.otlp import Span, plain
 
 __all__ = ["REDACTED", "RecordedException", "SpanContent", "exception_of"]
 
-_GENAI, _EXCEPTION = "gen_ai.", "exception"
 _MARKS = frozenset((REDACTED, "<not specified>", '{"result": "<not specified>"}', "{}"))  # the others are Google ADK's
 _MARK_MAX_CHARS = 30
-_PREFIX_CHARS = 10
-_HISTORY, _PROMPTS, _OUTPUT, _COMPLETION = "llm.input_", "gen_ai.pro", "llm.output", "gen_ai.com"
-_TOOLS, _FUNCTIONS, _MANAGED = "llm.tools.", "llm.reques", "smolagents"
-_FLAT = (_HISTORY, _PROMPTS, _OUTPUT, _COMPLETION, _TOOLS, _FUNCTIONS, _MANAGED)  # told apart by this many characters
-_PROMPT_KEY, _FUNCTION_KEY = "gen_ai.prompt.", "llm.request.functions."
-_MANAGED_NAME = re.compile(r"smolagents\.managed_agents\.\d+\.name")
+_GENAI, _FUNCTION_KEY = "gen_ai.", "llm.request.functions."
 _ANSWERED = (fields.GENAI_INPUT, fields.ALL_MESSAGES, *fields.EVENT_LISTS, *fields.INPUTS)
 _ALL_ARGUMENTS = (*fields.STATED_ARGUMENTS, *fields.INPUT_VALUES)
 _ALL_RESULTS = (*fields.STATED_RESULTS, *fields.RESULTS)
 _RETURNED = (*fields.OUTPUT_VALUES, "langfuse.trace.output", *fields.VERCEL_TEXT, *fields.VERCEL_OBJECT, *WRAPPING)
 
 
-class RecordedException(NamedTuple):
-    """An exception event: its type, qualified as the language has it, and its message."""
-
-    type: str
-    message: str
-
-
 class SpanContent:
     """One span's content; the constructor walks the keys, the methods open the values."""
 
-    __slots__ = ("_events", "_flat", "_has_history", "_returned", "_span", "_values")
+    __slots__ = ("_events", "_flat", "_has_events", "_place", "_returned", "_span", "_values")
 
     def __init__(self, span: Span) -> None:
         self._span = span
-        self._values: dict[str, KeyValue] = {}
-        self._flat: dict[str, list[KeyValue]] = {prefix: [] for prefix in _FLAT}
+        self._values, self._flat, self._place = walked(span.attributes)
         self._events: list[Span.Event] = []
-        self._has_history = False
+        self._has_events = False
         self._returned: tuple[RecordedResult | None] | None = None
-        self._walk(span.attributes)
         for event in span.events:
-            if event.name != _EXCEPTION:
+            self._has_events = True
+            if event.name != EXCEPTION:
                 self._take_event(event)
-
-    def _walk(self, attributes: Iterable[KeyValue]) -> None:
-        """Sort the attributes; of a history, which may be long, only the ids that its messages answer are kept."""
-        known, values, flat = fields.KNOWN, self._values, self._flat
-        history, prompts = flat[_HISTORY], flat[_PROMPTS]
-        has_history = False
-        for item in attributes:
-            key = item.key
-            if key in known:
-                values[key] = item
-                continue
-            found = flat.get(key[:_PREFIX_CHARS])
-            if found is None:
-                continue
-            if found is history or (found is prompts and key.startswith(_PROMPT_KEY)):
-                has_history = True
-                if key.endswith(".tool_call_id"):
-                    history.append(item)
-            elif found is not prompts:
-                found.append(item)
-        self._has_history = has_history
 
     def _take_event(self, event: Span.Event) -> None:
         """GenAI content as events: one a message before 1.37, whole histories since."""
@@ -96,7 +74,7 @@ class SpanContent:
             for item in event.attributes:
                 if item.key in fields.KNOWN and (of_genai or item.key.startswith(_GENAI)):
                     known = self._values.get(item.key)
-                    if known is None or not _says(known.value):
+                    if known is None or not holds_something(known.value):
                         self._values[item.key] = item
 
     def _said(self, keys: Iterable[str]) -> tuple[str, str] | None:
@@ -126,18 +104,17 @@ class SpanContent:
         return key != fields.ADK_ARGUMENTS or self._text(fields.ADK_RESULT) is None
 
     def _walked(self) -> Walk:
-        flat = self._flat
-        return Walk(self._span, self._values, flat[_OUTPUT], flat[_COMPLETION], self._events, self._said)
+        output, completion = (self._flat.get(prefix, []) for prefix in (OUTPUT, COMPLETION))
+        has_flat = self._place.keys > 0
+        return Walk(self._span, self._values, output, completion, self._events, self._said, has_flat)
 
     def output(self) -> tuple[Message, ...] | None:
         """The answer of an LLM span, () when it was recorded as empty, None when it was not recorded."""
-        flat = self._flat[_OUTPUT]
+        flat = self._flat.get(OUTPUT)
         messages = flat_answer(flat) if flat else None
         if messages is None or not any(map(says_something, messages)):
             messages = first_telling(answers(self._walked()))
-        if messages is None or all(message.role for message in messages):
-            return messages
-        return tuple([with_role(message, ASSISTANT) for message in messages])
+        return messages and tuple([with_role(message, ASSISTANT) for message in messages])
 
     def input_messages(self) -> tuple[Message, ...] | None:
         """The history that an LLM (or AGENT) span was given, system prompt first; None when not recorded."""
@@ -164,8 +141,8 @@ class SpanContent:
 
     def _defined_tools(self) -> Mapping[str, DeclaredTool] | None:
         """The tools with their definitions: flattened, in an attribute of their own, or inside the request."""
-        for prefix, start in ((_TOOLS, ""), (_FUNCTIONS, _FUNCTION_KEY)):
-            if flat := self._flat[prefix]:
+        for prefix, start in ((TOOLS, ""), (FUNCTIONS, _FUNCTION_KEY)):
+            if flat := self._flat.get(prefix):
                 items = [(item.key, item.value.string_value) for item in flat]
                 items = [item for item in items if item[0].startswith(start)] if start else items
                 tools = flat_tools(tuple(items))
@@ -176,7 +153,7 @@ class SpanContent:
             told = tools_of(value.string_value) if value.string_value else tools_in(plain(value))
             return {tool.name: tool for tool in told}
         for key in fields.REQUESTS_WITH_TOOLS:
-            if key == "input.value" and self._has_history:
+            if key == "input.value" and self._place.keys:
                 break  # who flattens messages flattens tools, and the whole request is long
             if key in self._values and (asked := request_tools(self._text(key) or "")) is not None:
                 return {tool.name: tool for tool in asked}
@@ -184,11 +161,8 @@ class SpanContent:
 
     def managed_agents(self) -> tuple[str, ...]:
         """The names of the agents that an AGENT span may call like tools (smolagents)."""
-        flat = self._flat[_MANAGED]
-        if not flat:
-            return ()
-        named = sorted((item.key, item.value.string_value) for item in flat if _MANAGED_NAME.fullmatch(item.key))
-        return tuple(name for _, name in named if name)
+        flat = self._flat.get(MANAGED)
+        return managed_names(flat) if flat else ()
 
     def call_id(self) -> str:
         """The id of the tool call that a TOOL span executes; "" when not recorded."""
@@ -258,6 +232,19 @@ class SpanContent:
                 return limit
         return None
 
+    def history(self, before: History | None = None) -> History | None:
+        """The messages of `input_messages`, to be compared with those of the call `before`; None as there."""
+        return history_of_span(self._walked(), self._place, before)
+
+    def measures(self) -> Measures:
+        """Single values: cached tokens, cost, limits and task."""
+        return measures_in(self._values)
+
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        """The verdicts recorded with the span."""
+        judged = self._has_events or not (VERDICTS.isdisjoint(self._flat) and STATED.isdisjoint(self._values))
+        return evaluations(self._span) if judged else ()
+
     def input_value(self) -> str | None:
         """The whole input as text."""
         return self._text(*fields.INPUT_VALUES)
@@ -273,26 +260,12 @@ class SpanContent:
 
     def answered_calls(self) -> tuple[str, ...]:
         """The ids of tool calls whose results are among the input messages of an LLM span."""
-        ids = [item.value.string_value for item in self._flat[_HISTORY]]
+        ids = [item.value.string_value for item in self._flat.get(HISTORY, ())]
         told = [event for event in self._events if event_name(event) != CHOICE]
-        if self._has_history and not told:
+        if self._place.keys and not told:
             return tuple(dict.fromkeys(filter(None, ids)))
         if told:
             results = [result for message in event_messages(told, choices=False) for result in message.results]
             return tuple(dict.fromkeys(filter(None, [*ids, *(result.call_id for result in results)])))
         text = self._text(*_ANSWERED)
         return tuple(dict.fromkeys(answered_ids(text))) if text else ()
-
-
-def exception_of(span: Span) -> RecordedException | None:
-    """The last exception event of a span."""
-    for event in reversed(span.events):
-        if event.name == _EXCEPTION:
-            said = {item.key: item.value.string_value for item in event.attributes}
-            return RecordedException(said.get("exception.type", ""), said.get("exception.message", ""))
-    return None
-
-
-def _says(value: AnyValue) -> bool:
-    """Whether an attribute holds anything but nothing or an empty text."""
-    return bool(value.string_value) or value.WhichOneof("value") not in (None, "string_value")

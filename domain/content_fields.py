@@ -7,6 +7,9 @@ https://langfuse.com/integrations/native/opentelemetry, https://ai-sdk.dev/docs/
 https://ai.pydantic.dev/logfire/, https://google.github.io/adk-docs/, https://docs.smith.langchain.com/.
 """
 
+from domain.content_measures import MEASURED
+from domain.dialects_evaluations import STATED
+
 GENAI_INPUT = "gen_ai.input.messages"
 GENAI_OUTPUT = "gen_ai.output.messages"
 GENAI_INSTRUCTIONS = "gen_ai.system_instructions"
@@ -126,6 +129,8 @@ KNOWN = frozenset(
         *MAX_TOKENS,
         *LIMITED_REQUESTS,
         *_LOOKALIKES,
+        *MEASURED,
+        *STATED,
     )
 )
-"""Every key above: what a walk over a span's attributes keeps."""
+"""Every key above, of single values and of verdicts: what a walk over a span's attributes keeps."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from domain.content_json import read_json
 from domain.content_messages import REDACTED, TOOL, Draft, Message, ToolCall, role_of
-from domain.content_parts import REASONING_TYPES, TEXT_TYPES, read_parts
+from domain.content_parts import REASONING_TYPES, REFUSAL, TEXT_TYPES, read_parts
 
 _PARTS = ('[{"type"', '[{"text"')  # a list of parts, dumped where a text belongs
 _SIMPLE = frozenset(("content", "finish_reason", "role"))
@@ -94,6 +94,7 @@ def _read_content(content: dict[str, str], draft: Draft, *, has_whole: bool) -> 
     """One item of a message's contents; the same text may be written once more as the whole content."""
     kind = content.get("type", "text" if "text" in content else "")
     if kind in TEXT_TYPES:
+        draft.refuses = draft.refuses or kind == REFUSAL
         if not has_whole:
             draft.words.append(content.get("text", ""))
     elif kind in REASONING_TYPES:

@@ -45,7 +45,8 @@ class Message(NamedTuple):
     """One message; `other_parts` counts what is none of text, reasoning, calls and results (images, audio).
 
     `role` is system, user, assistant or tool, or any other role that was recorded, lower-case. What tools
-    returned is in `results` and never in `text`. Hidden text reads as `REDACTED`.
+    returned is in `results` and never in `text`. `refuses`: it was marked as a refusal.
+    Hidden text reads as `REDACTED`.
     """
 
     role: str = ""
@@ -55,12 +56,13 @@ class Message(NamedTuple):
     other_parts: int = 0
     results: tuple[ToolResult, ...] = ()
     reasoning: str = ""
+    refuses: bool = False
 
 
 class Draft:
     """A message whose parts arrive one at a time, in whatever order and shape."""
 
-    __slots__ = ("call_id", "calls", "finish_reason", "other_parts", "reasoning", "results", "role", "words")
+    __slots__ = ("call_id", "calls", "finish_reason", "other_parts", "reasoning", "refuses", "results", "role", "words")
 
     def __init__(self, role: str = "") -> None:
         self.role = role
@@ -70,6 +72,7 @@ class Draft:
         self.reasoning: list[str] = []
         self.finish_reason = ""
         self.other_parts = 0
+        self.refuses = False
         self.call_id = ""  # the call that a message of role tool answers
 
     def message(self) -> Message:
@@ -82,7 +85,8 @@ class Draft:
         elif results and not text and not self.calls and role in ("", USER):
             role = TOOL
         reasoning = "\n".join(filter(None, self.reasoning))
-        return Message(role, text, tuple(self.calls), self.finish_reason, self.other_parts, tuple(results), reasoning)
+        calls, others = tuple(self.calls), self.other_parts
+        return Message(role, text, calls, self.finish_reason, others, tuple(results), reasoning, self.refuses)
 
 
 def says_something(message: Message) -> bool:
@@ -124,3 +128,8 @@ def text_of(value: PlainValue) -> str:
 def value_text(value: AnyValue) -> str:
     """A recorded value as text."""
     return value.string_value or text_of(plain(value))
+
+
+def holds_something(value: AnyValue) -> bool:
+    """Whether a recorded value is anything but nothing or an empty text."""
+    return bool(value.string_value) or value.WhichOneof("value") not in (None, "string_value")

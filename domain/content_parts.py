@@ -12,7 +12,8 @@ from domain.otlp import PlainValue
 
 Item = Mapping[str, PlainValue]
 
-TEXT_TYPES = frozenset(("text", "output_text", "input_text", "refusal", "compaction"))
+REFUSAL = "refusal"
+TEXT_TYPES = frozenset(("text", "output_text", "input_text", REFUSAL, "compaction"))
 REASONING_TYPES = frozenset(("reasoning", "thinking", "redacted_thinking"))
 _CALL_TYPES = frozenset(("tool_call", "tool_use", "function_call", "tool-call", "server_tool_use", "server_tool_call"))
 _RESULT_TYPES = frozenset(
@@ -58,6 +59,7 @@ def message_in(item: PlainValue, role: str = "") -> Message:
         draft.words.append(text_of(body))
     for part in known:
         read_parts(text_of(part) if draft.call_id and isinstance(part, dict) else part, draft)
+    draft.refuses = draft.refuses or bool(body.get("refusal"))
     draft.reasoning += [text for key in _REASONING_KEYS if isinstance(text := body.get(key), str)]
     return draft.message()
 
@@ -134,6 +136,7 @@ def _read_part(part: dict[str, PlainValue], kind: str, draft: Draft, *, is_neste
         draft.reasoning.append(_reasoning(part))
     elif kind in TEXT_TYPES or (not kind and ("text" in part or "content" in part)):
         known = [part[key] for key in ("text", "content", "refusal") if key in part]
+        draft.refuses = draft.refuses or kind == REFUSAL
         draft.words.append(text_of(next(filter(None, known), None)) if known else REDACTED)
     elif not _read_gemini(part, draft):
         draft.other_parts += 1

@@ -39,6 +39,7 @@ class Walk(NamedTuple):
     flat_completion: list[KeyValue]
     events: list[Span.Event]
     said: Callable[[Iterable[str]], tuple[str, str] | None]
+    has_flat_history: bool
 
 
 def first_telling(sources: Iterable[Messages | None]) -> Messages | None:
@@ -95,14 +96,16 @@ def histories(walk: Walk) -> Iterator[Messages | None]:
 
 def _histories(walk: Walk) -> Iterator[Messages | None]:
     values = walk.values
-    yield _history(walk.span, _HISTORY_KEY)
+    if walk.has_flat_history:
+        yield _history(walk.span, _HISTORY_KEY)
     if walk.said((fields.GENAI_INPUT,)) is not None:
         yield _history_in_value(values[fields.GENAI_INPUT].value)
     if walk.said((fields.ALL_MESSAGES,)) is not None:
         yield before_answer(_history_in_value(values[fields.ALL_MESSAGES].value))
     if walk.events:
         yield event_messages(walk.events, choices=False) or None
-    yield _history(walk.span, _PROMPT_KEY)
+    if walk.has_flat_history:
+        yield _history(walk.span, _PROMPT_KEY)
     for key in fields.EVENT_LISTS:
         if key in values:
             yield listed_messages(_value(values[key].value), choices=False)

@@ -7,14 +7,16 @@ tool's name.
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
 from domain.content_json import read_json
-from domain.otlp import AnyValue, PlainValue, plain
+from domain.otlp import AnyValue, KeyValue, PlainValue, plain
 
+_MANAGED_NAME = re.compile(r"smolagents\.managed_agents\.\d+\.name")
 _SCHEMA_KEYS = ("parameters", "input_schema", "inputSchema", "parameters_json_schema", "schema")
 _REQUEST_KEYS = ("tools", "functions", "function_tools", "output_tools")
 _REQUEST_MARKS = ('tools":', 'functions":')  # the endings of those keys: a long text is searched twice, not four times
@@ -165,3 +167,9 @@ def names_in(value: AnyValue) -> list[str]:
     except (ValueError, RecursionError):
         return []
     return [item for item in found if isinstance(item, str) and item] if isinstance(found, list) else []
+
+
+def managed_names(items: Iterable[KeyValue]) -> tuple[str, ...]:
+    """The names of managed agents among flattened attributes (smolagents), in the order of their keys."""
+    named = sorted((item.key, item.value.string_value) for item in items if _MANAGED_NAME.fullmatch(item.key))
+    return tuple(name for _, name in named if name)

@@ -1,8 +1,10 @@
 """Verdicts recorded with a span: scores and labels that an evaluator gave it.
 
 OpenTelemetry GenAI sends them as `gen_ai.evaluation.result`, a span event or a log record that is joined to its span as
-one (`domain.log_events`); OpenInference as attributes, flattened under an index. Sources: https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-events/
-and https://arize-ai.github.io/openinference/spec/.
+one (`domain.log_events`); OpenInference as attributes, flattened under an index, evaluations and a person's annotations
+alike; benchmarks and applications state a reward or a user's rating. Sources:
+https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-events/ and
+https://arize-ai.github.io/openinference/spec/feedback/annotations.html.
 """
 
 import re
@@ -19,8 +21,16 @@ _GENAI = {
     "label": "gen_ai.evaluation.score.label",
     "explanation": "gen_ai.evaluation.explanation",
 }
-_FLAT = re.compile(r"(?:(trace|session)\.)?evaluations\.(\d{1,4})\.evaluation\.(name|score|label|explanation)")
-_FLAT_STARTS = ("evaluations.", "trace.evaluations.", "session.evaluations.")
+_FLAT = re.compile(
+    r"(?:(trace|session)\.)?(evaluation|annotation)s\.(\d{1,4})\.(?:evaluation|annotation)"
+    r"\.(name|score|label|explanation)"
+)
+FLAT_STARTS = tuple(f"{of}{form}s." for of in ("", "trace.", "session.") for form in ("evaluation", "annotation"))
+"""How the keys of flattened verdicts begin."""
+STATED = frozenset(
+    ("reward", "eval.reward", "evaluation.reward", "eval.score", "evaluation.score", "eval.passed", "evaluation.passed")
+).union(("feedback.score", "feedback.rating", "user_feedback", "user.feedback"))
+"""Attributes that are a verdict on the whole trace by themselves; the key is its name."""
 _MAX_EVALUATIONS = 100
 
 
@@ -37,7 +47,7 @@ class Evaluation:
 
 def evaluations(span: Span) -> tuple[Evaluation, ...]:
     """All verdicts on a span, of its attributes and of its events."""
-    found = [*_flat(span.attributes)]
+    found = [*_stated(span.attributes), *_flat(span.attributes)]
     for event in span.events:
         if event.name == EVENT:
             said = {item.key: item.value for item in event.attributes}
@@ -45,13 +55,23 @@ def evaluations(span: Span) -> tuple[Evaluation, ...]:
     return tuple(found[:_MAX_EVALUATIONS])
 
 
-def _flat(attributes: Iterable[KeyValue]) -> Iterator[Evaluation]:
-    parts: dict[tuple[str, int], dict[str, AnyValue]] = {}
+def _stated(attributes: Iterable[KeyValue]) -> Iterator[Evaluation]:
     for item in attributes:
-        if item.key.startswith(_FLAT_STARTS) and (at := _FLAT.fullmatch(item.key)):
-            parts.setdefault((at[1] or "span", int(at[2])), {})[at[3]] = item.value
-    for of, index in sorted(parts):
-        yield from _evaluation(parts[of, index], of)
+        if item.key in STATED:
+            value = item.value
+            score = float(value.bool_value) if value.HasField("bool_value") else read_number(value)
+            label = read_text(value) if score is None else None
+            if score is not None or label:
+                yield Evaluation(item.key, score, label, None, "trace")
+
+
+def _flat(attributes: Iterable[KeyValue]) -> Iterator[Evaluation]:
+    parts: dict[tuple[str, str, int], dict[str, AnyValue]] = {}
+    for item in attributes:
+        if item.key.startswith(FLAT_STARTS) and (at := _FLAT.fullmatch(item.key)):
+            parts.setdefault((at[1] or "span", at[2], int(at[3])), {})[at[4]] = item.value
+    for of, form, index in sorted(parts, key=lambda place: (place[0], place[1] == "annotation", place[2])):
+        yield from _evaluation(parts[of, form, index], of)
 
 
 def _evaluation(parts: Mapping[str, AnyValue], of: str = "span") -> Iterator[Evaluation]:

@@ -12,6 +12,8 @@ from domain.otlp import Span
 from domain.semconv import ResourceIndex
 from domain.spans import SpanIndex
 
+BUCKET_NS = 60_000_000_000
+"""How long the stretch of time of a bucket is; buckets start at its multiples since the Unix epoch."""
 Digest = Any
 """What a follower keeps of one span; only the follower knows what is in it."""
 

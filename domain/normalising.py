@@ -4,28 +4,18 @@ The index (`domain.semconv`) keeps a few columns of every span received; this is
 knows, read when somebody asks. Messages and other content are read by `domain.content`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
-from domain.dialects import DETAILS, FIELDS, OTEL, OTHERS, TABLE
+from domain.dialects import DETAILS, OTEL, OTHERS, TABLE
 from domain.dialects_evaluations import Evaluation, evaluations
+from domain.dialects_fields import amount_of_field, count_of_field, text_of_field
 from domain.dialects_kinds import KINDS, SIGNS
-from domain.dialects_values import (
-    amount_at,
-    count_at,
-    read_amount,
-    read_count,
-    read_object,
-    read_text,
-    text_at,
-    text_reader,
-)
+from domain.dialects_values import read_text
 from domain.otlp import AnyValue, InstrumentationScope, Resource, Span
 from domain.semconv import ERROR_KEYS, recorded_exception, resource_index, span_index
 from domain.spans import SpanIndex, SpanKind, SpanStatus
 
-_T = TypeVar("_T")
 _Said = Mapping[str, AnyValue]
 _HANDOFF_NAME = "handoff to "  # how OpenInference names the TOOL span of a handoff, which names no tool
 _HANDOFF_CONTENT = ("input.value", "output.value")
@@ -83,6 +73,8 @@ class NormalisedSpan:
     cost_usd: float | None
     tool: str | None
     tool_call_id: str | None
+    task: str | None  # the task or intent that it names
+    max_steps: int | None  # that an agent may take
     handoff: Handoff | None
     error: SpanError | None
     evaluations: tuple[Evaluation, ...]
@@ -109,58 +101,30 @@ def normalise(span: Span, resource: Resource, scope: InstrumentationScope) -> No
         agent_id=row.agent_id,
         agent_name=row.agent_name,
         session=row.session,
-        user=_text(said, "user"),
+        user=text_of_field(said, "user"),
         provider=row.provider,
         model=row.model,
-        request_model=_text(said, "request_model"),
-        response_model=_text(said, "response_model"),
+        request_model=text_of_field(said, "request_model"),
+        response_model=text_of_field(said, "response_model"),
         input_tokens=row.input_tokens,
         output_tokens=row.output_tokens,
         total_tokens=_total(said, row),
-        cache_read_tokens=_count(said, "cache_read_tokens"),
-        cache_write_tokens=_count(said, "cache_write_tokens"),
-        reasoning_tokens=_count(said, "reasoning_tokens"),
-        cost_usd=_amount(said, "cost_usd"),
+        cache_read_tokens=count_of_field(said, "cache_read_tokens"),
+        cache_write_tokens=count_of_field(said, "cache_write_tokens"),
+        reasoning_tokens=count_of_field(said, "reasoning_tokens"),
+        cost_usd=amount_of_field(said, "cost_usd"),
         tool=row.tool,
-        tool_call_id=_text(said, "tool_call_id"),
+        tool_call_id=text_of_field(said, "tool_call_id"),
+        task=text_of_field(said, "task"),
+        max_steps=count_of_field(said, "max_steps"),
         handoff=_handoff(said, row),
         error=_error(span, said) if row.status is SpanStatus.ERROR else None,
         evaluations=evaluations(span),
     )
 
 
-def _plain(said: _Said, field: str, reader: Callable[[str], Callable[[AnyValue], _T | None]]) -> _T | None:
-    """What the best key of a field that holds something says; `reader` tells how a key is read."""
-    found = (reader(key)(said[key]) for key in FIELDS[field] if key in said)
-    return next((value for value in found if value is not None), None)
-
-
-def _detailed(said: _Said, field: str, look: Callable[[Any, tuple[str, ...]], _T | None]) -> _T | None:
-    """What the first JSON value that knows the field says."""
-    found = (
-        look(read_object(said[key]), paths[field])
-        for key, (_, paths) in DETAILS.items()
-        if key in said and field in paths
-    )
-    return next((value for value in found if value is not None), None)
-
-
-def _text(said: _Said, field: str) -> str | None:
-    return _plain(said, field, text_reader) or _detailed(said, field, text_at)
-
-
-def _count(said: _Said, field: str) -> int | None:
-    count = _plain(said, field, lambda _: read_count)
-    return _detailed(said, field, count_at) if count is None else count
-
-
-def _amount(said: _Said, field: str) -> float | None:
-    amount = _plain(said, field, lambda _: read_amount)
-    return _detailed(said, field, amount_at) if amount is None else amount
-
-
 def _total(said: _Said, row: SpanIndex) -> int | None:
-    total = _count(said, "total_tokens")
+    total = count_of_field(said, "total_tokens")
     if total is None and row.input_tokens is not None and row.output_tokens is not None:
         return row.input_tokens + row.output_tokens
     return total
@@ -168,7 +132,7 @@ def _total(said: _Said, row: SpanIndex) -> int | None:
 
 def _handoff(said: _Said, row: SpanIndex) -> Handoff | None:
     """From attributes of its own, or from the span OpenInference makes of one."""
-    source, target = (_text(said, field) for field in ("handoff_from", "handoff_to"))
+    source, target = (text_of_field(said, field) for field in ("handoff_from", "handoff_to"))
     if source is None and target is None and row.kind is SpanKind.TOOL and row.name.startswith(_HANDOFF_NAME):
         source, target = (read_text(said[key]) if key in said else None for key in _HANDOFF_CONTENT)
         target = target or row.name.removeprefix(_HANDOFF_NAME) or None

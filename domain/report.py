@@ -16,6 +16,7 @@ Severity = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 Owner = Literal["harness", "prompt", "tool", "environment", "provider", "model", "unknown"]
 FindingStatus = Literal["new", "persisting", "worse", "better", "resolved", "reopened"]
+FindingMark = Literal["", "muted", "acknowledged"]
 
 
 class ReportModel(BaseModel):
@@ -190,15 +191,14 @@ class Finding(ReportModel):
         default=None,
         description="Of a finding that is not seen any more but not resolved: the lower bound of its rate when it was.",
     )
-    bound: float | None = Field(
-        default=None, description="Of a resolved finding: what its rate is at most now (95 %, rule of three)."
-    )
+    bound: float | None = Field(default=None, description="Of a resolved finding: what its rate is at most (95 %).")
     figures: dict[str, Scalar] = Field(
         default_factory=dict, description="What else its first query computes: an odds ratio, a p-value, a cost."
     )
     trend: tuple[TrendPoint, ...] = Field(default=(), description="The count over the window's time.")
     history: tuple[PastRate, ...] = Field(default=(), description="What earlier reports said of it, oldest first.")
-    mark: Literal["", "muted", "acknowledged"] = Field(
+    reports: int = Field(default=1, description="The reports that saw it, this one included when it sees it.")
+    mark: FindingMark = Field(
         default="", description="What somebody decided: muted findings are told last and alarm nobody."
     )
     mark_reason: str = ""

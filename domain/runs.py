@@ -22,7 +22,7 @@ RunStatus = Literal[
 TERMINAL_STATUSES: frozenset[RunStatus] = frozenset(
     ("completed", "incomplete", "failed", "cancelled", "timed_out", "no_traces")
 )
-RunOrigin = Literal["manual", "scheduled"]
+RunOrigin = Literal["manual", "scheduled", "triggered"]
 Frequency = Literal["hourly", "daily", "weekly", "monthly"]
 DeliveryStatus = Literal["pending", "delivered", "dead"]
 DEFAULT_LOOKBACK_HOURS = 24
@@ -54,6 +54,15 @@ class RunOptions(ControlModel):
     max_turns: int = DEFAULT_MAX_TURNS
 
 
+class Trigger(ControlModel):
+    """The alarm in an agent's live traffic that asked for a run: what kind, about what, and in a sentence."""
+
+    kind: str
+    subject: str
+    text: str
+    also: tuple[str, ...] = ()  # the other kinds of alarm that were on at that moment
+
+
 class Run(ControlModel):
     """One analysis of one agent over one window; `attempt` grows when a crash made it start again."""
 
@@ -66,6 +75,7 @@ class Run(ControlModel):
     origin: RunOrigin = "manual"
     schedule_id: str | None = None
     scheduled_for: datetime | None = None
+    trigger: Trigger | None = None
     attempt: int = 0
     created_at: datetime
     started_at: datetime | None = None

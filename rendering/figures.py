@@ -2,12 +2,26 @@
 
 from datetime import UTC, datetime
 
-from domain.report import Counts, Waste
+from domain.report import Counts, Scalar, Waste
 
 
 def count(number: int, noun: str) -> str:
     """`1 call`, `1,204 calls`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def short(number: int) -> str:
+    """A large number as it is said: `1.2 M`, `48 k`; the whole number below ten thousand."""
+    if number < 10_000:
+        return f"{number:,}"
+    return f"{number / 1e6:,.1f} M" if number >= 999_500 else f"{number / 1e3:,.0f} k"
+
+
+def scalar(value: Scalar) -> str:
+    """What a query computes beside counts, as text."""
+    if value is None:
+        return "not known"
+    return f"{value:,}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 def percent(rate: float) -> str:

@@ -6,12 +6,13 @@ and fix, and only then how much was looked at and what could not be seen.
 
 from domain.report import Finding, FindingStatus, Report
 from rendering import figures
+from rendering.ages import standing
 from rendering.brief import brief
 from rendering.coverage import coverage_sections
 from rendering.escaping import cell_code, code, fenced, inline, paragraphs
 from rendering.taming import tamed
 
-_CHANGES: tuple[tuple[FindingStatus, str], ...] = (
+CHANGES: tuple[tuple[FindingStatus, str], ...] = (
     ("new", "New"),
     ("reopened", "Back again"),
     ("worse", "Worse"),
@@ -21,6 +22,7 @@ _CHANGES: tuple[tuple[FindingStatus, str], ...] = (
 )
 SPLITS_SHOWN = 12
 TITLES_SHOWN = 5
+PAST_SHOWN = 6
 
 
 def render(report: Report) -> str:
@@ -28,7 +30,7 @@ def render(report: Report) -> str:
     sections = [
         f"# {inline(report.headline)}",
         _about(report),
-        *_changes(report.findings),
+        *_changes(report),
         *_narrative(report),
         *_findings(report),
         *coverage_sections(report),
@@ -52,17 +54,19 @@ def _about(report: Report) -> str:
     )
 
 
-def _changes(findings: tuple[Finding, ...]) -> list[str]:
+def _changes(report: Report) -> list[str]:
     """One line for each kind of change since the agent's last report."""
+    findings = report.findings
     lines = []
-    for status, label in _CHANGES:
+    for status, label in CHANGES:
         titles = [inline(finding.title) for finding in findings if finding.status == status]
         more = f"; and {len(titles) - TITLES_SHOWN} more" if len(titles) > TITLES_SHOWN else ""
         if len(titles) == len(findings) > 1 and status in ("new", "persisting"):
             lines.append(f"- **{label}:** all {len(titles)} findings")
         elif titles:
             lines.append(f"- **{label} ({len(titles)}):** {'; '.join(titles[:TITLES_SHOWN])}{more}")
-    return ["## What changed", "\n".join(lines)] if lines else []
+    since = f"Compared with report {code(report.previous_report_id)}." if report.previous_report_id else ""
+    return ["## What changed", since, "\n".join(lines)] if lines else []
 
 
 def _narrative(report: Report) -> list[str]:
@@ -97,8 +101,10 @@ def _finding(number: int, finding: Finding, report: Report) -> list[str]:
         f"- **How often:** {figures.rate(counts)}, "
         f"in {counts.affected_traces:,} of {figures.count(counts.traces, 'trace')}",
         f"- **Wastes:** {figures.waste(finding.waste)}",
-        f"- **Severity:** {finding.severity}, confidence {finding.confidence}, {owner}, {finding.status}",
+        f"- **Severity:** {finding.severity}, confidence {finding.confidence}, {owner}, "
+        f"{inline(standing(finding, report.generated_at))}",
         f"- **Seen:** {figures.moment(finding.first_seen)} to {figures.moment(finding.last_seen)}",
+        *_more_numbers(finding),
         f"- **Finding:** {code(finding.id)} by detector {code(finding.detector)} "
         f"({inline(finding.category)}), fingerprint {code(finding.fingerprint)}",
     ]
@@ -109,6 +115,18 @@ def _finding(number: int, finding: Finding, report: Report) -> list[str]:
         *_splits(finding),
         *_exemplars(finding),
         *_to_do(finding, report),
+    ]
+
+
+def _more_numbers(finding: Finding) -> list[str]:
+    """What else its query computes, and what earlier reports said."""
+    told = [
+        f"{inline(name.replace('_', ' '))} {inline(figures.scalar(value))}" for name, value in finding.figures.items()
+    ]
+    before = [f"{past.affected:,} of {past.opportunities:,}" for past in finding.history[-PAST_SHOWN:]]
+    return [
+        *([f"- **Figures:** {'; '.join(told)}"] if told else []),
+        *([f"- **In earlier reports:** {', '.join(before)} (the latest last)"] if before else []),
     ]
 
 

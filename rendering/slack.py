@@ -32,16 +32,19 @@ def blocks(report: Report) -> dict[str, Any]:
     made: list[Block] = [_header(report), _context(_about(report)), _context(_coverage(report)), {"type": "divider"}]
     size = sum(map(_size, made))
     shown = 0
-    for number, finding in enumerate(report.findings[:FINDINGS_SHOWN], 1):
+    heard = [finding for finding in report.findings if finding.mark != "muted"]
+    for number, finding in enumerate(heard[:FINDINGS_SHOWN], 1):
         new = [_section(_finding(number, finding)), _context(_source(finding))]
         size += sum(map(_size, new))
         if size > MESSAGE_MAX_CHARS or len(made) + len(new) >= MAX_BLOCKS:
             break
         made += new
         shown = number
-    left_out = len(report.findings) - shown
+    left_out, muted = len(heard) - shown, len(report.findings) - len(heard)
     if left_out:
         made.append(_context(f"{figures.count(left_out, 'more finding')} in the full report."))
+    if muted:
+        made.append(_context(f"{figures.count(muted, 'muted finding')} in the full report."))
     if not report.findings:
         made.append(_section("No systemic failure was found in this window."))
     return {"text": _cut(mrkdwn(report.headline), SECTION_MAX_CHARS), "blocks": made}
@@ -105,7 +108,7 @@ def _coverage(report: Report) -> str:
 def _finding(number: int, finding: Finding) -> str:
     counts = finding.counts
     lines = [
-        f"*{number}. {_short(finding.title, _TITLE_MAX_CHARS)}*  ({finding.severity}, {finding.status})",
+        f"*{number}. {_short(finding.title, _TITLE_MAX_CHARS)}*  ({finding.severity}, {_standing(finding)})",
         f"{figures.rate(counts)}, in {counts.affected_traces:,} of {figures.count(counts.traces, 'trace')}",
     ]
     if finding.waste.tokens or finding.waste.seconds:
@@ -115,6 +118,10 @@ def _finding(number: int, finding: Finding) -> str:
     if finding.evidence:
         lines.append(f"&gt; {_short(finding.evidence[0].quote, _QUOTE_MAX_CHARS)}")
     return "\n".join(lines)
+
+
+def _standing(finding: Finding) -> str:
+    return f"{finding.status}; {finding.mark}: {_short(finding.mark_reason, 200)}" if finding.mark else finding.status
 
 
 def _source(finding: Finding) -> str:

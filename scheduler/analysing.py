@@ -4,14 +4,17 @@ The child process and the offline command line call the same function, so both m
 that serves imports this module: it brings the analysis with it.
 """
 
+import gc
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from analysis.reporting import build_report
+from domain.findings import KnownFinding
 from domain.report import AgentRef, Report, TimeWindow
 from domain.spans import StoredTrace
 from rendering.markdown import render
@@ -39,32 +42,47 @@ def produce_report(
     window: TimeWindow,
     now: datetime,
     previous: Report | None,
+    register: Sequence[KnownFinding] = (),
     detector_settings: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Produced:
     """Analyse the complete traces of a selection; ConfigError when a detector's settings are wrong.
 
-    `agent` without uuid stands for several agents. The report's id follows from the run's, so that a run that
-    is taken again makes the same report.
+    `agent` without uuid stands for several agents; `register` is what is known of its findings. The report's id
+    follows from the run's, so that a run that is taken again makes the same report.
     """
     selected = reader.select(selection)
-    built = build_report(
-        _counted(reader.read(selected.keys), len(selected.keys), progress),
-        agent=agent,
-        run_id=run_id,
-        report_id=report_id_of(run_id),
-        window=window,
-        generated_at=now,
-        previous=previous,
-        excluded_traces=selected.settling + selected.open,
-        dropped_spans=selected.dropped_spans,
-        read_span=reader.span,
-        detectors=detector_settings,
-        clock=clock,
-    )
+    with _without_collections():
+        built = build_report(
+            _counted(reader.read(selected.keys), len(selected.keys), progress),
+            agent=agent,
+            run_id=run_id,
+            report_id=report_id_of(run_id),
+            window=window,
+            generated_at=now,
+            previous=previous,
+            register=register,
+            excluded_traces=selected.settling + selected.open,
+            dropped_spans=selected.dropped_spans,
+            read_span=reader.span,
+            detectors=detector_settings,
+            clock=clock,
+        )
     evidence = EvidenceBundle(columns=built.columns, rows=built.rows, cited=built.cited, meta=built.meta)
     return Produced(built.report, render(built.report), evidence)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """No search for circular garbage meanwhile: facts are kept by the million, and each search would walk them all."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def report_id_of(run_id: str) -> str:

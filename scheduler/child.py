@@ -111,6 +111,7 @@ class Attempt:
             window=TimeWindow(start=run.window.start, end=run.window.end),
             now=self._now(),
             previous=next(iter(self._control.reports(agent_uuid=run.agent_uuid, limit=1)), None),
+            register=self._control.known_findings(run.agent_uuid),
             detector_settings=self._job.detectors,
             progress=self._progressed,
         )

@@ -1,4 +1,7 @@
-"""The scheduler: fires schedules, works the run queue, and forgets what is old, while its `async with` lasts."""
+"""The scheduler: fires schedules, heeds alarms, works the run queue, and forgets what is old.
+
+All of it while its `async with` lasts.
+"""
 
 import asyncio
 import time
@@ -18,6 +21,7 @@ from domain.runs import Run
 from scheduler.job import Job
 from scheduler.process import child_command
 from scheduler.schedules import CatchUp, Schedules
+from scheduler.triggers import Triggers
 from scheduler.worker import Limits, Worker
 from store.base import ControlStore
 from telemetry.logs import LogFormat, LogLevel
@@ -85,6 +89,7 @@ class Scheduler:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         command: Sequence[str] | None = None,
+        triggers: Triggers | None = None,
     ) -> None:
         self._config = config
         self._control = control
@@ -103,6 +108,7 @@ class Scheduler:
             log_format=log_format,
         )
         self._schedules = Schedules(control, catch_up=config.catch_up, now=now)
+        self._triggers = triggers
         self._worker = Worker(
             control,
             job_of=self._job_of,
@@ -138,13 +144,16 @@ class Scheduler:
         return self._job.model_copy(update={"run_id": run.id, "attempt": run.attempt})
 
     async def _keep_firing(self) -> None:
-        forget_at, told = self._clock(), ""
+        forget_at, look_at, told = self._clock(), self._clock(), ""
         while not self._stopping.is_set():
             try:
                 await asyncio.to_thread(self._schedules.fire_due)
                 if self._clock() >= forget_at:
                     forget_at = self._clock() + _FORGET_EVERY_S
                     await asyncio.to_thread(self._forget)
+                if self._triggers is not None and self._clock() >= look_at:
+                    look_at = self._clock() + self._triggers.interval_s
+                    await asyncio.to_thread(self._triggers.ask_for_runs)
                 told = ""
             except Exception as error:
                 if str(error) != told:  # tried again several times a second

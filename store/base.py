@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from domain.findings import FindingFilter, KnownFinding
+from domain.following import SavedBucket
 from domain.otlp import ExportLogsServiceRequest, ExportTraceServiceRequest
-from domain.report import Report
+from domain.report import FindingMark, Report
 from domain.runs import (
     Cadence,
     Conversation,
@@ -22,6 +24,7 @@ from domain.runs import (
     RunStatus,
     RunWindow,
     Schedule,
+    Trigger,
 )
 from domain.spans import Agent, StoredSpan, StoredTrace, TraceSummary
 
@@ -117,6 +120,9 @@ class WindowReader(Protocol):
     def span(self, trace_id: str, span_id: str) -> StoredSpan | None:
         """One span by its ids in hexadecimal."""
 
+    def live(self, agent_uuid: str | None, from_ns: int, to_ns: int) -> list[SavedBucket]:
+        """What was counted live of an agent, or of all: the buckets that start in [from, to), the oldest first."""
+
     def sums(self) -> Mapping[str, int]:
         """Totals: agents, traces, spans, error_spans, leaf_errors, input_tokens, output_tokens, hot_bytes, frames,
         log_records."""
@@ -150,6 +156,22 @@ class ControlStore(Protocol):
         scheduled_for: datetime | None = None,
     ) -> Run | None:
         """Queue a run in a new conversation; None when this schedule already has one waiting or had this slot."""
+
+    def trigger_run(
+        self,
+        agent_uuid: str,
+        window: RunWindow,
+        trigger: Trigger,
+        figures: Mapping[str, Any],
+        *,
+        title: str,
+        cooled_since: datetime,
+    ) -> Run | None:
+        """Queue a run that an alarm asks for, with an event that tells the alarm's figures.
+
+        None when a triggered run of the agent waits, or when one was created after `cooled_since` while this kind of
+        alarm was on.
+        """
 
     def run(self, id_prefix: str) -> Run | None:
         """One run by id or unique prefix; PermanentError when several match."""
@@ -190,7 +212,7 @@ class ControlStore(Protocol):
         exporters: Sequence[str],
         status: RunStatus = "completed",
     ) -> bool:
-        """Run + report + message + evidence + owed deliveries in one transaction; False as for `end_run`."""
+        """Run + report + message + evidence + register + owed deliveries in one transaction; False as for `end_run`."""
 
     def request_cancel(self, run_id: str, reason: str) -> Run | None:
         """Ask for cancellation: a queued run ends at once, another carries the reason until its worker acts."""
@@ -221,6 +243,19 @@ class ControlStore(Protocol):
 
         Never an agent's last report, nor what is still to be delivered. Returns how many, a bounded number at once.
         """
+
+    def findings(self, wanted: FindingFilter) -> list[KnownFinding]:
+        """Entries of the register without history: by severity, resolved ones after the others, muted ones last."""
+
+    def finding(self, id_prefix: str) -> KnownFinding | None:
+        """One entry with all that is kept of its history, by unique prefix of its id, its fingerprint or its id in a
+        report; PermanentError when several match."""
+
+    def known_findings(self, agent_uuid: str) -> list[KnownFinding]:
+        """All entries of an agent, each with as much of its history as a report tells."""
+
+    def mark_finding(self, finding_id: str, mark: FindingMark, reason: str) -> KnownFinding | None:
+        """Mute or acknowledge a finding, or take that back with an empty mark; None when there is no such entry."""
 
     def create_schedule(
         self,

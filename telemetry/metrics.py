@@ -164,6 +164,48 @@ EVICTED_LOG_RECORDS = Counter(
 MOVED_ASIDE = Counter(
     "halo_store_moved_aside", "Window files moved aside because they could not be used.", ("reason",), registry=REGISTRY
 )
+LIVE_FAILURES = Counter(
+    "halo_live_failures",
+    "Times that following the live traffic failed, by step; no span is lost.",
+    ("step",),
+    registry=REGISTRY,
+)
+LIVE_SKIPPED_TRACES = Counter(
+    "halo_live_skipped_traces",
+    "Traces open at a start that were too many to be read again: live health misses what they began.",
+    registry=REGISTRY,
+)
+LIVE_OPEN_TRACES = Gauge("halo_live_open_traces", "Traces followed live that have not ended.", registry=REGISTRY)
+LIVE_STATE_BYTES = Gauge(
+    "halo_live_state_bytes", "Memory of the traces followed live and of their counts, near enough.", registry=REGISTRY
+)
+LIVE_OVERFLOWED_TRACES = Counter(
+    "halo_live_overflowed_traces",
+    "Traces too long to be followed live: they are counted by their length only.",
+    registry=REGISTRY,
+)
+LIVE_EVICTED_TRACES = Counter(
+    "halo_live_evicted_traces",
+    "Open traces counted as they were before they had ended, because all together took too much memory.",
+    registry=REGISTRY,
+)
+LIVE_LATE_SPANS = Counter(
+    "halo_live_late_spans",
+    "Spans that came after live counting had forgotten their trace; they are in the window and in reports.",
+    registry=REGISTRY,
+)
+LIVE_OTHER_LABELS = Counter(
+    "halo_live_other_labels",
+    "Tools, models and causes of one agent counted live as (others), because it had too many.",
+    registry=REGISTRY,
+)
+LIVE_DROPPED_BUCKETS = Counter(
+    "halo_live_dropped_buckets", "Minutes of live counts given up early to save memory.", registry=REGISTRY
+)
+LIVE_ALARMS = Counter("halo_live_alarms", "Alarms that live traffic raised, by kind.", ("kind",), registry=REGISTRY)
+TRIGGERED_RUNS = Counter(
+    "halo_scheduler_triggered_runs", "Runs that an alarm asked for, by its kind.", ("kind",), registry=REGISTRY
+)
 RUNS = Counter("halo_scheduler_runs", "Runs by terminal state.", ("status",), registry=REGISTRY)
 RUN_SECONDS = Histogram(
     "halo_scheduler_run_seconds",

@@ -3,18 +3,22 @@
 Counts: spans that failed of themselves (ERROR without an ERROR child; plumbing such as an HTTP request is
 lifted to the tool or model call it broke), of all calls of the tool, or of all spans of the kind. Rare
 signatures of one class (not found, code error, …) of a tool are told together when there are several.
-Excluded: errors that are re-raised by wrappers.
+Excluded: errors that are re-raised by wrappers. Failures that pass by themselves have severity low: at least nine of
+ten are followed by a success of the same sort in their scope, and neither the share of calls nor that of traces is
+surely (lower end of the 95 % Wilson interval) a tenth.
 Known false positives: errors an agent expects (a probe, a failing test it wrote on purpose).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from pydantic import Field
 
 from analysis.detecting import Candidate, Detector, DetectorConfig, Measure
 from analysis.error_classes import ErrorClass, classify
 from analysis.facts import FactWindow
-from analysis.failures import Failure, failures
+from analysis.failures import Failure, failures, unrecovered
+from analysis.passing import severity_unless_passing
 from analysis.phrases import fraction, quoted, rated, sentence
 from analysis.splitting import NOBODY, contrast, kind_populations, tool_populations
 from analysis.tool_failures import acceptance_text, measure_population, repair_text
@@ -100,7 +104,9 @@ class ErrorSignatures(Detector):
         for signature, failed in [each for each in commonest if each[0] not in together][:_MAX_SIGNATURES]:
             kind, tool, error_type, template = signature
             args = {"kind": kind.name, "tool": tool, "error_type": error_type, "template": template}
-            yield _candidate(failed[0], kind, tool, args, self.measure(window, args))
+            measure = self.measure(window, args)
+            severity = severity_unless_passing(measure, window.once(unrecovered), "medium")
+            yield replace(_candidate(failed[0], kind, tool, args, measure), severity=severity)
 
     def measure(self, window: FactWindow, args: Mapping[str, Scalar]) -> Measure:
         """Failures with a signature, of all calls of the tool or all spans of the kind."""

@@ -1,9 +1,10 @@
 """A model asks for a tool that was never declared to it.
 
 Counts: leaf LLM spans that request a name which no LLM span of the same scope declares, and TOOL spans whose
-error says the tool is unknown; of all leaf LLM spans that request any tool.
+error, or whose result, says the tool is unknown; of all leaf LLM spans that request any tool.
 Excluded: requests that a TOOL span carried out successfully (tools declared elsewhere, such as deferred tool
-search), and LLM spans of scopes that declare no tools, for which only the error text speaks.
+search), and LLM spans of scopes that declare no tools, for which only the error text speaks; results of declared
+tools, which may speak of other tools.
 Known false positives: tools that a server adds in the middle of a scope and that then fail.
 """
 
@@ -16,6 +17,7 @@ from analysis.failures import failed_calls
 from analysis.groups import calls_by_issuer, refs, trace_count
 from analysis.phrases import plural, rated, sentence
 from analysis.requests import Request, carried_out, declared_tools, requests
+from analysis.soft_failures import is_soft
 from analysis.splitting import ORIGIN, Population, population, splits
 from domain.report import Scalar
 from domain.spans import SpanKind, SpanStatus
@@ -36,14 +38,27 @@ def invented(window: FactWindow) -> Mapping[str, Sequence[SpanFact]]:
     for request in window.once(requests):
         if _is_invented(window, request):
             found.setdefault(request.call.tool, {})["/".join(request.span.ref)] = request.span
-    for tool, failed in window.once(failed_calls).items():
-        for failure in failed:
-            span = failure.span
-            if classify(span.kind, failure.error_type, failure.template) is UNKNOWN_TOOL:
-                known = found.setdefault(tool, {})
-                if f"{span.trace_id}/{span.issuer_id}" not in known:
-                    known["/".join(span.ref)] = span
+    for span in _told_unknown(window):
+        known = found.setdefault(span.tool, {})
+        if f"{span.trace_id}/{span.issuer_id}" not in known:
+            known["/".join(span.ref)] = span
     return {tool: tuple(spans.values()) for tool, spans in found.items()}
+
+
+def _told_unknown(window: FactWindow) -> Iterable[SpanFact]:
+    """The TOOL spans whose error, or whose result, says that there is no such tool."""
+    for failed in window.once(failed_calls).values():
+        for failure in failed:
+            if classify(failure.span.kind, failure.error_type, failure.template) is UNKNOWN_TOOL:
+                yield failure.span
+    declared = window.once(declared_tools)
+    for call in window.tool_calls:
+        if _is_softly_unknown(call) and call.tool not in declared.get((call.trace_id, call.scope_id), ()):
+            yield call
+
+
+def _is_softly_unknown(call: SpanFact) -> bool:
+    return is_soft(call) and classify(call.kind, "", call.soft_error) is UNKNOWN_TOOL
 
 
 def asking(window: FactWindow) -> Population:
@@ -58,7 +73,7 @@ def _is_invented(window: FactWindow, request: Request) -> bool:
     if request.call.tool in window.once(declared_tools).get((request.span.trace_id, request.span.scope_id), ()):
         return False
     carried = carried_out(window, request)
-    return carried is None or carried.status is SpanStatus.ERROR
+    return carried is None or carried.status is SpanStatus.ERROR or _is_softly_unknown(carried)
 
 
 class HallucinatedTool(Detector):

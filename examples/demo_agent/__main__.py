@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,9 +14,9 @@ from engine.llm.scripted import ScriptedServer
 from examples.demo_agent.agent import MODEL_NAME, SupportAgent
 from examples.demo_agent.model import SupportModel
 from examples.demo_agent.shop import open_shop
-from examples.demo_agent.tally import Tally
+from examples.demo_agent.tally import Fault, Tally
 from examples.demo_agent.telemetry import Telemetry, stock_exporter
-from examples.demo_agent.tickets import FEWEST_TICKETS, draw_tickets
+from examples.demo_agent.tickets import FEWEST_TICKETS, draw_tickets, mended
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     telemetry = Telemetry(stock_exporter(endpoint, options.protocol))
     tally = Tally()
     with telemetry:
-        work(Random(options.seed), options.tasks, telemetry, tally)
+        work(Random(options.seed), options.tasks, telemetry, tally, fixed=frozenset(options.fixed))
     counts = {"seed": options.seed, "spans": telemetry.ended} | tally.as_json()
     print(_table(counts))
     if options.counts is not None:
@@ -46,10 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def work(rng: Random, count: int, telemetry: Telemetry, tally: Tally) -> None:
-    """Let an agent and its scripted model work on `count` tickets; all chance comes from `rng`."""
+def work(rng: Random, count: int, telemetry: Telemetry, tally: Tally, fixed: Collection[Fault] = frozenset()) -> None:
+    """Let an agent and its scripted model work on `count` tickets; all chance comes from `rng`.
+
+    The `fixed` faults are not committed: the same tickets, worked on after the agent was mended.
+    """
     shop = open_shop(rng)
-    tickets = draw_tickets(rng, shop, count)
+    tickets = [mended(ticket, fixed) for ticket in draw_tickets(rng, shop, count)]
     # The model is in this process: no proxy of the environment has a part in it.
     http_client = DefaultHttpxClient(trust_env=False)
     with (
@@ -67,6 +70,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tasks", type=int, default=40, help="tickets to work on (default: %(default)s)")
     parser.add_argument("--otlp-endpoint", metavar="URL", help="default: port 4317 (grpc) or 4318 (http) here")
     parser.add_argument("--protocol", choices=("grpc", "http"), default="grpc", help="default: %(default)s")
+    parser.add_argument(
+        "--fixed",
+        type=Fault,
+        choices=list(Fault),
+        action="append",
+        default=[],
+        metavar="FAULT",
+        help=f"a fault that the agent no longer has; may be given often: {', '.join(Fault)}",
+    )
     parser.add_argument("--counts", type=Path, metavar="FILE", help="write the counts as JSON as well")
     return parser
 

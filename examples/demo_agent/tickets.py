@@ -4,11 +4,12 @@ A ticket never says that something fails. It says how long a backend is down, ho
 how it writes arguments; whether that becomes a fault shows when the agent works on it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
 from examples.demo_agent.shop import PRODUCTS, TOPICS, Shop
+from examples.demo_agent.tally import Fault
 
 FEWEST_TICKETS = 12
 
@@ -74,6 +75,21 @@ def draw_tickets(rng: Random, shop: Shop, count: int) -> list[Ticket]:
         tickets[index] = _in_mood(tickets[index], rambles=True)
     rng.shuffle(tickets)
     return tickets
+
+
+def mended(ticket: Ticket, fixed: Collection[Fault]) -> Ticket:
+    """The ticket as it goes once these faults of the agent have been fixed; the question stays the same."""
+    if Fault.FLAKY_BACKEND in fixed:
+        ticket = replace(ticket, outage=0)
+    if Fault.UNUSABLE_TOOL in fixed and ticket.mood.page_arguments:
+        ticket = replace(ticket, mood=replace(ticket.mood, page_arguments=("{}",)))
+    if Fault.LOOP in fixed:
+        ticket = _in_mood(ticket, repeats=0)
+    if Fault.TRUNCATED in fixed:
+        ticket = _in_mood(ticket, rambles=False)
+    if Fault.HALLUCINATED_TOOL in fixed:
+        ticket = _in_mood(ticket, invents_tool=False)
+    return ticket
 
 
 def _in_mood(ticket: Ticket, **changes: int | bool) -> Ticket:

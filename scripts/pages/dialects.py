@@ -35,6 +35,8 @@ MEANINGS = {
     "group": "names an AGENT span that has no other name",
     "session": "the conversation",
     "user": "who the agent works for",
+    "task": "the task or intent that the agent was given",
+    "max_steps": "how many steps an AGENT span may take",
     "provider": "who serves the model",
     "model": "the model that answered, else the one asked for",
     "request_model": "the model asked for",

@@ -12,12 +12,32 @@ from domain.report import Report
 from pages.tables import cell, code, page, table
 
 ABOUT = """\
-A report is JSON first; Markdown, Slack blocks and spans are renderings of it. `halo report get RUN --json` prints one,
-the file exporter writes `reports/<agent uuid>/<run id>.json`, and `halo report schema` prints the JSON Schema.
+A report is JSON first; Markdown, HTML, briefs, Slack blocks and spans are renderings of it.
+
+| for | on the command line | from the API | file exporter |
+| --- | --- | --- | --- |
+| people | `halo report get ID` | `?format=markdown` | `<run>.md` |
+| a browser | `halo report get ID --format html -o FILE` | `?format=html`, or `Accept: text/html` | `<run>.html` |
+| a coding agent | `halo report get ID --brief` | `?format=brief` | |
+| programs, `halo verify` | `halo report get ID --json` | `?format=json` | `<run>.json` |
+
+The file exporter writes into `reports/<agent uuid>/`, the newest once more as `latest`. Of files:
+`halo traces.jsonl -o report.html`, `halo traces.jsonl --brief`. `halo report schema` prints the JSON Schema.
+
+The brief holds what is open, by impact: the symptom, up to three recorded examples, what the first of them was given,
+where to look, what to change and how to see that it worked. Recorded text is quoted as JSON strings and declared data.
+
+The HTML page is one file without scripts that asks nobody for anything; its policy allows its own style sheet and
+nothing else. It is light or dark as the reader's system is, prints, and has a table beside each chart.
+
+| | |
+| --- | --- |
+| ![The head of a report](images/report-light.png) | ![A finding of it](images/report-dark.png) |
 
 The names are fixed by `schema_version` 1: later versions may add keys, never rename them. Times are ISO 8601 in UTC,
-durations are seconds, rates are fractions of one. Every number in `coverage` and in a finding's `counts`, `splits` and
-`waste`, and every quote in its `evidence`, can be recomputed: `halo verify FILE`.
+durations are seconds, rates are fractions of one. Every number in `coverage`, `timeline` and `waterfalls` and in a
+finding's `counts`, `splits`, `waste`, `figures` and `trend`, and every quote in its `evidence`, can be recomputed:
+`halo verify FILE`.
 """
 
 

@@ -17,6 +17,7 @@ from typing import Self
 from pydantic import Field
 
 from domain.component import ComponentConfig
+from domain.following import Follower
 from domain.quantities import Duration, Size
 from store.base import Selection, WindowWriter
 from store.loading import Loaded
@@ -24,6 +25,7 @@ from store.lock import DirectoryLock
 from store.window import loading
 from store.window.arrivals import Limits as CommitLimits
 from store.window.connecting import require_sqlite
+from store.window.following import Following
 from store.window.maintenance import Maintenance, Upkeep
 from store.window.merging import Completeness
 from store.window.opening import limit_size, move_window_aside, open_window
@@ -99,13 +101,17 @@ def create(
     now_ns: Callable[[], int] = time.time_ns,
     protected: Callable[[], Sequence[Selection]] = tuple,
     background: bool = True,
+    follower: Follower | None = None,
+    keep_live: timedelta = timedelta(days=3),
 ) -> "SqliteStore":
     """A store over `config.directory`, open between `async with`.
 
     `now_ns` is the clock of arrival. `protected` tells, from any thread, which selections running analyses read;
     retention leaves those alone. Without `background`, upkeep happens only when `maintain` is called.
+    `follower` is told of every span that lands; what it counts is kept for `keep_live`, at most for `max_age`.
     """
-    return SqliteStore(config, now_ns=now_ns, protected=protected, background=background)
+    following = Following(follower, _completeness(config), _ns(keep_live))
+    return SqliteStore(config, now_ns=now_ns, protected=protected, background=background, following=following)
 
 
 class SqliteStore:
@@ -118,20 +124,22 @@ class SqliteStore:
         now_ns: Callable[[], int],
         protected: Callable[[], Sequence[Selection]],
         background: bool,
+        following: Following,
     ) -> None:
         self._config = config
         self._now_ns = now_ns
         self._background = background
-        self._completeness = Completeness(_ns(config.traces.quiet), _ns(config.traces.idle))
+        self._completeness = _completeness(config)
         commit = config.commit
         self._writer = Writer(
             self._open,
             limits=CommitLimits(commit.max_bytes, commit.max_spans, commit.max_queued_bytes),
             now_ns=now_ns,
             make_room=self._make_room,
+            following=following,
         )
         self._maintenance = Maintenance(
-            config.directory, self._writer, self._upkeep(), now_ns=now_ns, protected=protected
+            config.directory, self._writer, self._upkeep(), now_ns=now_ns, protected=protected, following=following
         )
         self._reader = SqliteReader(config.directory, now_ns, self._writer.condemn)
         self._opened = ExitStack()
@@ -210,6 +218,10 @@ def load_window(requests: Iterable[bytes | Loaded], directory: Path) -> SqliteRe
     require_sqlite()
     merge = Merge()
     return loading.load(requests, directory, step_bytes=merge.step_bytes, frame_bytes=merge.frame_bytes)
+
+
+def _completeness(config: Config) -> Completeness:
+    return Completeness(_ns(config.traces.quiet), _ns(config.traces.idle))
 
 
 def _ns(duration: timedelta) -> int:

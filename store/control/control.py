@@ -10,16 +10,18 @@ from store.base import ControlStore, Selection
 from store.control.conversations import Conversations
 from store.control.database import Database
 from store.control.deliveries import Deliveries
+from store.control.findings import Findings
 from store.control.queue import selection_of
 from store.control.results import Results
 from store.control.runs import Runs
 from store.control.schedules import Schedules
+from store.control.triggers import Triggers
 
 _UNDER_WAY: tuple[RunStatus, ...] = ("starting", "running")
 _MANY = 10_000
 
 
-class SqliteControl(Runs, Results, Conversations, Schedules, Deliveries, Database):
+class SqliteControl(Runs, Results, Findings, Conversations, Schedules, Triggers, Deliveries, Database):
     """`store.base.ControlStore` in control.db; several threads and processes may hold one each."""
 
 

@@ -3,7 +3,7 @@
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
-from domain.runs import Run, RunOptions, RunWindow
+from domain.runs import Run, RunOptions, RunWindow, Trigger
 from store.base import Selection
 from store.control.database import add_event, as_text, as_time
 
@@ -18,8 +18,8 @@ SELECT 1 FROM runs WHERE schedule_id = ? AND (
 _INSERT_RUN = """
 INSERT INTO runs (
     id, conversation_id, agent_uuid, status, window_start, window_end, options, origin, schedule_id, scheduled_for,
-    created_at
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    trigger, created_at
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _GIVE_BACK = f"""
 UPDATE runs SET status = iif(cancel_reason IS NULL, 'queued', 'cancelled'), error = ?,
@@ -51,6 +51,7 @@ def insert_run(connection: sqlite3.Connection, run: Run, title: str) -> bool:
         run.origin,
         run.schedule_id,
         slot,
+        run.trigger.model_dump_json() if run.trigger else None,
         now,
     )
     connection.execute(_INSERT_RUN, values)
@@ -101,6 +102,7 @@ def as_run(row: sqlite3.Row) -> Run:
     return Run(
         window=RunWindow(start=as_time(row["window_start"]), end=as_time(row["window_end"])),
         options=RunOptions.model_validate_json(row["options"]),
+        trigger=Trigger.model_validate_json(row["trigger"]) if row["trigger"] else None,
         **{name: as_time(row[name]) if row[name] else None for name in moments},
         **{name: row[name] for name in same},
     )

@@ -17,6 +17,7 @@ from domain.runs import TERMINAL_STATUSES, RunStatus
 from store.base import EvidenceBundle
 from store.control.database import LEAST_PREFIX, Database, add_event, as_text
 from store.control.queue import CURRENT, add_message
+from store.control.register import learn
 from store.evidence import frozen_evidence
 
 _LOG = structlog.get_logger()
@@ -47,7 +48,7 @@ class Results(Database):
         exporters: Sequence[str],
         status: RunStatus = "completed",
     ) -> bool:
-        """Run + report + message + evidence + owed deliveries in one transaction; False as for `end_run`.
+        """Run + report + message + evidence + register + owed deliveries in one transaction; False as for `end_run`.
 
         The log says when it begins (freezing the evidence included) and when it is on disk.
         """
@@ -66,6 +67,7 @@ class Results(Database):
                     (report.report_id, run_id, ended["agent_uuid"], body, frozen),
                 )
                 add_message(connection, ended["conversation_id"], "assistant", markdown, run_id, now)
+                learn(connection, ended["agent_uuid"], report)
                 _owe(connection, run_id, report.report_id, exporters, now)
         log.debug("report_committed" if ended is not None else "report_commit_refused")
         return ended is not None

@@ -95,12 +95,76 @@ CREATE INDEX deliveries_run ON deliveries (run_id);
 CREATE INDEX deliveries_due ON deliveries (exporter, next_attempt_at) WHERE status = 'pending';
 """
 
+_M002 = """
+ALTER TABLE runs ADD COLUMN trigger TEXT;
+CREATE INDEX runs_triggered ON runs (agent_uuid, created_at) WHERE origin = 'triggered';
+"""
+
+_M003 = """
+CREATE TABLE findings (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    agent_uuid TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    detector TEXT NOT NULL,
+    title TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    status TEXT NOT NULL,
+    place INTEGER NOT NULL,        -- in the last report
+    first_seen TEXT NOT NULL,
+    last_seen TEXT NOT NULL,
+    first_report_id TEXT NOT NULL,
+    last_report_id TEXT NOT NULL,
+    told_at TEXT NOT NULL,         -- when the last report was made
+    window_end TEXT NOT NULL,      -- the last report's
+    reports INTEGER NOT NULL,
+    reopened INTEGER NOT NULL,
+    resolved_at TEXT,
+    mark TEXT NOT NULL,
+    mark_reason TEXT NOT NULL,
+    marked_at TEXT,
+    exemplar TEXT,                 -- the last quote, JSON
+    exemplar_report_id TEXT NOT NULL,
+    agent TEXT NOT NULL,           -- JSON
+    seen TEXT NOT NULL,            -- the counts of the last report that saw it, JSON
+    body BLOB NOT NULL,            -- the finding as the last report told it, JSON, zstd
+    UNIQUE (agent_uuid, fingerprint)
+) STRICT;
+
+CREATE TABLE finding_rates (
+    finding INTEGER NOT NULL,      -- findings.number
+    generated_at TEXT NOT NULL,
+    report_id TEXT NOT NULL,
+    told_id TEXT NOT NULL,         -- the finding's id in that report
+    status TEXT NOT NULL,
+    affected INTEGER NOT NULL,
+    opportunities INTEGER NOT NULL,
+    ci_low REAL NOT NULL,
+    ci_high REAL NOT NULL,
+    PRIMARY KEY (finding, generated_at, report_id)
+) STRICT, WITHOUT ROWID;
+"""
+
 
 def m001_everything(connection: sqlite3.Connection) -> None:
     """Conversations, runs, events, reports, schedules, deliveries."""
-    for statement in _M001.split(";\n"):
+    _execute_all(connection, _M001)
+
+
+def m002_triggers(connection: sqlite3.Connection) -> None:
+    """The alarm that asked for a run, as JSON."""
+    _execute_all(connection, _M002)
+
+
+def m003_findings(connection: sqlite3.Connection) -> None:
+    """The register of findings, and the rate of each in every report; filled by the reports that follow."""
+    _execute_all(connection, _M003)
+
+
+def _execute_all(connection: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";\n"):
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_everything,)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_everything, m002_triggers, m003_findings)
 VERSION = len(MIGRATIONS)

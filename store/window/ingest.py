@@ -7,7 +7,7 @@ bytes as well, so that resending changes nothing at all.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -47,6 +47,13 @@ class Outcome(NamedTuple):
     resent: int
 
 
+class Ingested(NamedTuple):
+    """What became of a batch, and the positions of the rows that are news; None means that all are."""
+
+    outcome: Outcome
+    kept: Collection[int] | None
+
+
 class Tally:
     """What a batch brings to one trace."""
 
@@ -76,30 +83,32 @@ class Ingest:
         self._codec = codec
         self.dictionary = Dictionary(connection)
 
-    def append(self, plans: Sequence[Plan], now_ns: int) -> Outcome:
+    def append(self, plans: Sequence[Plan], now_ns: int) -> Ingested:
         """Keep what is new of these plans."""
         rows = [row for each in plans for row in each.rows]
         if not rows:
-            return Outcome(0, 0, 0)
+            return Ingested(Outcome(0, 0, 0), None)
         raw = b"".join(each.raw for each in plans if each.rows)
         sources = {trace_id: name for each in plans for trace_id, name in each.sources.items()}
         self._connection.execute("SAVEPOINT arrivals")
         if self._store(raw, rows, sources, now_ns, "INSERT OR IGNORE", Sieve()) == len(rows):
             self._connection.execute("RELEASE arrivals")
-            return Outcome(len(rows), 0, 0)
+            return Ingested(Outcome(len(rows), 0, 0), None)
         self._connection.execute("ROLLBACK TO arrivals")
         self._connection.execute("RELEASE arrivals")
         self.dictionary.rolled_back()
         return self._append_news(raw, rows, sources, now_ns)
 
-    def _append_news(self, raw: bytes, rows: Sequence[SpanIndex], sources: Mapping[bytes, str], now_ns: int) -> Outcome:
+    def _append_news(
+        self, raw: bytes, rows: Sequence[SpanIndex], sources: Mapping[bytes, str], now_ns: int
+    ) -> Ingested:
         sieve = self._sift(rows)
         news = [row for position, row in enumerate(rows) if position in sieve.kept]
         if news:
             self._store(keep_only(raw, sieve.kept), news, sources, now_ns, "INSERT OR REPLACE", sieve)
             release_spans(self._connection, sieve.displaced.items())
         replaced = sieve.displaced.total()
-        return Outcome(len(news) - replaced, replaced, len(rows) - len(news))
+        return Ingested(Outcome(len(news) - replaced, replaced, len(rows) - len(news)), sieve.kept)
 
     def _sift(self, rows: Sequence[SpanIndex]) -> Sieve:
         sieve = Sieve()

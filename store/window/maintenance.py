@@ -8,16 +8,19 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import structlog
 
+from domain.errors import RetryableError
 from store.base import Selection
 from store.window.agents import forget_agents
 from store.window.connecting import WINDOW_NAME
 from store.window.containers import Codec
 from store.window.eviction import forget_dropped
+from store.window.following import Following
 from store.window.logs import START, Cursor, next_folds, place_folds
 from store.window.merging import Completeness, compact, fold, next_to_compact, next_to_fold
 from store.window.opening import limit_size
@@ -65,12 +68,14 @@ class Maintenance:
         *,
         now_ns: Callable[[], int],
         protected: Callable[[], Sequence[Selection]],
+        following: Following,
     ) -> None:
         self._directory = directory
         self._writer = writer
         self._upkeep = upkeep
         self._now_ns = now_ns
         self._read_protected = protected
+        self._following = following
         self.protected: Sequence[Selection] = ()
         self._pool = Pool(directory / WINDOW_NAME, writer.condemn)
         self._tidying = Tidying(directory, writer)
@@ -108,6 +113,7 @@ class Maintenance:
             self._pass(connection, force)
 
     def _pass(self, connection: sqlite3.Connection, force: bool) -> None:
+        self._follow(force)
         self._roll_up(connection, force)
         now_s = time.monotonic()
         if force or now_s - self._folded_at_s >= self._upkeep.interval_s:
@@ -156,6 +162,15 @@ class Maintenance:
             self._writer.call(lambda writing: refresh_oldest(writing, cutoff_ns))
         if self._evicted_spans:
             self._writer.call(forget_agents)
+        max_age_ns = self._upkeep.limits.max_age_ns
+        self._writer.call(lambda writing: self._following.forget(writing, now_ns, max_age_ns), transactional=False)
+
+    def _follow(self, force: bool) -> None:
+        now_ns = self._now_ns()
+        with suppress(RetryableError):  # a full disk must not keep this pass from making room; saved at the next
+            self._writer.call(
+                lambda writing: self._following.keep_up(writing, now_ns, force=force), transactional=False
+            )
 
     def _protected_now(self) -> Sequence[Selection]:
         self.protected = self._read_protected()

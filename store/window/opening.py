@@ -13,7 +13,19 @@ from store.window.schema import APPLICATION_ID, VERSION, migrate
 from telemetry.metrics import MOVED_ASIDE
 
 _LOG = structlog.get_logger()
-_TABLES = ("meta", "strings", "agents", "traces", "trace_agents", "spans", "containers", "blobs", "dropped", "logs")
+_TABLES = (
+    "meta",
+    "strings",
+    "agents",
+    "traces",
+    "trace_agents",
+    "spans",
+    "containers",
+    "blobs",
+    "dropped",
+    "logs",
+    "live_buckets",
+)
 _DISK_SHARE = 0.75
 _LEAST_PAGES = 256
 

@@ -3,10 +3,11 @@
 Pure: no database. A span with an unusable id is cut out of the bytes; without one, the bytes stay as they came.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from domain.errors import PermanentError
+from domain.following import Digest
 from domain.otlp import ExportTraceServiceRequest, Span
 from domain.semconv import ResourceIndex, resource_index, span_index
 from domain.spans import SOURCE_TRACE_ID, SPAN_ID_BYTES, TRACE_ID_BYTES, SpanIndex
@@ -16,6 +17,8 @@ _SOURCE_KEY = SOURCE_TRACE_ID.encode()
 _SOURCE_MAX_CHARS = 200
 _NO_TRACE = bytes(TRACE_ID_BYTES)
 _NO_SPAN = bytes(SPAN_ID_BYTES)
+Digesting = Callable[[Sequence[SpanIndex], Iterable[tuple[Span, ResourceIndex]]], Sequence[Digest]]
+"""What a follower keeps of each span (`store.window.following.Following.digests`)."""
 
 
 class Plan(NamedTuple):
@@ -26,9 +29,10 @@ class Plan(NamedTuple):
     sources: dict[bytes, str]  # trace id → what a file called that trace
     rejected: int
     reason: str
+    digests: Sequence[Digest] = ()  # one a row, or none at all: nobody follows
 
 
-def plan(request: bytes, message: ExportTraceServiceRequest) -> Plan:
+def plan(request: bytes, message: ExportTraceServiceRequest, digesting: Digesting = lambda rows, spans: ()) -> Plan:
     """The plan of a request; PermanentError when `message` is not `request` parsed."""
     sizes = [end - start for _, _, start, end in locate(request)]
     spans = list(_spans(message))
@@ -45,9 +49,10 @@ def plan(request: bytes, message: ExportTraceServiceRequest) -> Plan:
             refused[position] = _reason(span)
     sources = _sources(message) if _SOURCE_KEY in request else {}
     if not refused:
-        return Plan(request, rows, sources, 0, "")
-    kept = keep_only(request, set(range(len(spans))).difference(refused))
-    return Plan(kept, rows, sources, len(refused), next(iter(refused.values())))
+        return Plan(request, rows, sources, 0, "", digesting(rows, spans))
+    kept = [position for position in range(len(spans)) if position not in refused]
+    raw, reason = keep_only(request, set(kept)), next(iter(refused.values()))
+    return Plan(raw, rows, sources, len(refused), reason, digesting(rows, (spans[position] for position in kept)))
 
 
 def keep_only(raw: bytes, positions: Collection[int]) -> bytes:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from domain.errors import ConfigError, PermanentError
+from domain.following import SavedBucket
 from domain.spans import SPAN_ID_BYTES, TRACE_ID_BYTES, Agent, StoredSpan, StoredTrace, TraceSummary
 from store.base import Selected, Selection, TraceFilter
 from store.window.connecting import WINDOW_NAME
@@ -25,6 +26,11 @@ _T = TypeVar("_T")
 _MIN_PREFIX_CHARS = 4
 _LOCATIONS = """
 SELECT s.container, s.ordinal, t.first_ns + s.arrived_ms * 1000000 FROM spans s JOIN traces t ON t.id = s.trace
+"""
+_HAS_LIVE = "SELECT 1 FROM sqlite_schema WHERE name = 'live_buckets'"
+_LIVE = """
+SELECT agent_uuid, start_ns, body FROM live_buckets
+WHERE start_ns >= :from AND start_ns < :to AND (:agent IS NULL OR agent_uuid = :agent) ORDER BY start_ns, agent_uuid
 """
 
 
@@ -108,6 +114,14 @@ class SqliteReader:
             found = self._source.fetch(file, connection, map(Location._make, rows.fetchall()))
             found = self._joiner.join(file, connection, found)
         return found[0] if found else None
+
+    def live(self, agent_uuid: str | None, from_ns: int, to_ns: int) -> list[SavedBucket]:
+        """As `WindowReader.live`."""
+        wanted = {"agent": agent_uuid, "from": from_ns, "to": to_ns}
+        with self._pool.snapshot() as (_, connection):
+            if not connection.execute(_HAS_LIVE).fetchone():
+                return []  # a window of an earlier version, not migrated yet
+            return list(map(SavedBucket._make, connection.execute(_LIVE, wanted)))
 
     def sums(self) -> Mapping[str, int]:
         """As `WindowReader.sums`; `hot_bytes` are compressed."""

@@ -134,6 +134,16 @@ ALTER TABLE traces ADD COLUMN log_bytes INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX traces_logs ON traces (agent, log_bytes) WHERE log_bytes > 0;
 """
 
+_V3 = """
+CREATE TABLE live_buckets (
+    id INTEGER PRIMARY KEY,
+    start_ns INTEGER NOT NULL,
+    agent_uuid TEXT NOT NULL,
+    body BLOB NOT NULL,            -- in the follower's own encoding
+    UNIQUE (start_ns, agent_uuid)
+) STRICT;
+"""
+
 
 def _execute_all(connection: sqlite3.Connection, statements: str) -> None:
     for statement in statements.split(";\n"):
@@ -150,7 +160,12 @@ def _m002_logs(connection: sqlite3.Connection) -> None:
     _execute_all(connection, _V2)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_tables, _m002_logs)
+def _m003_live_buckets(connection: sqlite3.Connection) -> None:
+    """What the follower of the live traffic counted, by agent and stretch of time."""
+    _execute_all(connection, _V3)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_tables, _m002_logs, _m003_live_buckets)
 VERSION = len(MIGRATIONS)
 
 

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
 import structlog
@@ -23,7 +24,8 @@ from store.unusable import is_corruption, primary_code
 from store.window.arrivals import Arrival, Limits, Result, appended, tell
 from store.window.connecting import log_of
 from store.window.containers import Codec
-from store.window.ingest import Ingest
+from store.window.following import Following
+from store.window.ingest import Ingest, Outcome
 from store.window.known_logs import KnownLogs
 from store.window.log_planning import LogPlan, plan_logs
 from store.window.logs import Kept, append_logs
@@ -54,11 +56,13 @@ class Writer:
         limits: Limits,
         now_ns: Callable[[], int],
         make_room: Callable[[sqlite3.Connection], bool],
+        following: Following,
     ) -> None:
         self._opened = opened
         self._limits = limits
         self._now_ns = now_ns
         self._make_room = make_room
+        self._following = following
         self._codec = Codec()
         self._arrivals: deque[Arrival] = deque()
         self._tasks: deque[_Task] = deque()
@@ -71,6 +75,7 @@ class Writer:
     def start(self) -> None:
         """Open the window and begin; raises what opening raises."""
         self._open(damaged=False)
+        self._following.restore(self._connection, self._now_ns())
         self._running = True
         self._thread.start()
 
@@ -80,6 +85,8 @@ class Writer:
             self._running = False
             self._wake.notify()
         self._thread.join()
+        with suppress(sqlite3.Error):  # what is not saved is told again at the next start
+            self._following.keep_up(self._connection, self._now_ns(), force=True)
         self._connection.close()
 
     @property
@@ -89,7 +96,7 @@ class Writer:
 
     async def append(self, request: bytes, message: ExportTraceServiceRequest) -> Appended:
         """As `store.base.WindowWriter.append`."""
-        return await self._commit_of(lambda: plan(request, message), len(request))
+        return await self._commit_of(lambda: plan(request, message, self._following.digests), len(request))
 
     async def append_logs(self, request: bytes, message: ExportLogsServiceRequest) -> Appended:
         """As `store.base.WindowWriter.append_logs`."""
@@ -191,6 +198,7 @@ class Writer:
             self._queued_bytes -= size_bytes
         COMMIT_SECONDS.observe(time.perf_counter() - first_queued_s)
         tell(results)
+        self._following.take()
         self._bound_log()
 
     def _fits(self, size_bytes: int, spans: int) -> bool:
@@ -228,21 +236,24 @@ class Writer:
 
     def _write_once(self, plans: Sequence[Plan | LogPlan]) -> None:
         now_ns = self._now_ns()
+        spans = [each for each in plans if isinstance(each, Plan)]
         logs = [each for each in plans if isinstance(each, LogPlan)]
         try:
             with transaction(self._connection):
-                outcome = self.ingest.append([each for each in plans if isinstance(each, Plan)], now_ns)
+                ingested = self.ingest.append(spans, now_ns)
                 kept = (
                     append_logs(self._connection, self._codec, self._known_logs, logs, now_ns) if logs else Kept(0, 0)
                 )
+                self._following.save(self._connection, now_ns)
         except BaseException:
             self.ingest.dictionary.rolled_back()
             self._known_logs.forget()
             raise
         self.ingest.dictionary.committed()
+        self._following.committed(spans, ingested.kept, now_ns)
         self.last_commit_s = time.monotonic()
         COMMITS.inc()
-        for name, count in zip(outcome._fields, outcome, strict=True):
+        for name, count in zip(Outcome._fields, ingested.outcome, strict=True):
             if count:
                 STORED_SPANS.labels(outcome=name).inc(count)
         for name, count in zip(kept._fields, kept, strict=True):

@@ -4,21 +4,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from analysis.changes import REMEMBERED, status_of
+from analysis.changes import REMEMBERED, known_findings
 from analysis.facts import FactWindow
 from analysis.looking import look, shipped_detectors
 from analysis.observability import missing
-from analysis.telling import Told, findings_of
+from analysis.standing import before_of, status_of
+from analysis.telling import Occasion, Told, findings_of
 from domain.report import AgentRef, Claims, Counts, Coverage, Finding, Report, Spend, TimeWindow
 from tests.analysis.building import NO_ARGUMENT, SECOND, START, Run, unusable, window
 
-NOW = datetime(2023, 11, 15, tzinfo=UTC)
+NOW = datetime(2023, 11, 25, tzinfo=UTC)
+LOOKING = ("error_signatures", "latency_outliers", "retry_storm", "tool_error_rate", "unusable_tool")
 
 
 def look_at(facts: FactWindow, previous: Report | None = None, now: datetime = NOW) -> Told:
-    loaded = shipped_detectors()
+    loaded = {name: detector for name, detector in shipped_detectors().items() if name in LOOKING}
     looked = look(facts, loaded, missing)
-    return findings_of(facts, loaded, looked, previous=previous, report_id="r", now=now, read_span=lambda *ids: None)
+    return findings_of(facts, loaded, looked, Occasion("r", now, now, previous), lambda *ids: None)
 
 
 def report(*findings: Finding) -> Report:
@@ -97,9 +99,10 @@ def test_worse_and_better_need_intervals_that_do_not_overlap(
     before: Finding, low: float, high: float, status: str
 ) -> None:
     """A rate that moves within its uncertainty has not moved."""
-    known = before.model_copy(update={"counts": counts(0.4, 0.6)})
+    known = known_findings(report(before.model_copy(update={"counts": counts(0.4, 0.6)})))
+    (one,) = known.values()
 
-    assert status_of(counts(low, high), known) == status
+    assert status_of(counts(low, high), NOW, before_of(one)) == status
 
 
 def test_enough_clean_calls_resolve_a_finding(before: Finding) -> None:

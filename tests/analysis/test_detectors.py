@@ -1,6 +1,7 @@
 """What holds for every detector: the contract that the loader, the finding builder and `halo verify` rely on."""
 
 import importlib
+from collections.abc import Mapping
 
 import pytest
 
@@ -12,6 +13,9 @@ from domain.component import component_types
 from domain.errors import ConfigError
 from domain.spans import SpanStatus
 from tests.analysis.building import NO_ARGUMENT, Run, digest, request, window
+from tests.analysis.troubled_actions import troubled_actions
+from tests.analysis.troubled_answers import troubled_answers
+from tests.analysis.troubled_outcomes import troubled_outcomes
 
 SHIPPED = component_types(KIND)
 
@@ -22,8 +26,19 @@ def detector(request: pytest.FixtureRequest) -> Detector:
 
 
 @pytest.fixture(scope="module")
+def judged() -> Mapping[str, FactWindow]:
+    return troubled_outcomes()
+
+
+@pytest.fixture
+def seen(detector: Detector, troubled: FactWindow, judged: Mapping[str, FactWindow]) -> FactWindow:
+    """Runs in which the detector has something to see."""
+    return judged.get(detector.name, troubled)
+
+
+@pytest.fixture(scope="module")
 def troubled() -> FactWindow:
-    """Runs in which every detector has something to see."""
+    """Runs in which every detector has something to see that needs no judged runs."""
     runs = []
     for number in range(6):
         run = Run(number)
@@ -56,7 +71,7 @@ def troubled() -> FactWindow:
     for step in range(30):
         start = Run(9).now + step
         slow.bare_call("fetch", value=str(step), start_ns=start, end_ns=start + (90 if step > 26 else 1) * 10**9)
-    return window(*runs, grown, slow)
+    return window(*runs, grown, slow, *troubled_answers(), *troubled_actions())
 
 
 def test_it_is_called_like_its_file_and_says_what_it_counts(detector: Detector) -> None:
@@ -80,18 +95,18 @@ def test_it_sees_nothing_where_nothing_is(detector: Detector) -> None:
     assert list(detector.find(window(healthy))) == []
 
 
-def test_its_candidates_can_be_measured_again(detector: Detector, troubled: FactWindow) -> None:
+def test_its_candidates_can_be_measured_again(detector: Detector, seen: FactWindow) -> None:
     """The arguments of a candidate are all that a later verification has."""
-    candidates = list(detector.find(troubled))
+    candidates = list(detector.find(seen))
 
     assert candidates
     for candidate in candidates:
-        measure = detector.measure(troubled, candidate.args)
+        measure = detector.measure(seen, candidate.args)
         assert measure.affected
         assert len(measure.affected) <= measure.opportunities
-        assert {trace_id for trace_id, _ in measure.affected} <= {trace.trace_id for trace in troubled.traces}
-        assert len({trace_id for trace_id, _ in measure.affected}) <= measure.traces <= len(troubled.traces)
-        assert measure.affected | measure.wasted <= set(troubled.by_ref)
+        assert {trace_id for trace_id, _ in measure.affected} <= {trace.trace_id for trace in seen.traces}
+        assert len({trace_id for trace_id, _ in measure.affected}) <= measure.traces <= len(seen.traces)
+        assert measure.affected | measure.wasted <= set(seen.by_ref)
         assert all(split.affected <= split.opportunities for split in measure.splits)
         assert all(isinstance(value, str | int | float) for value in candidate.args.values())
         _is_told_well(candidate)
@@ -103,20 +118,20 @@ def _is_told_well(candidate: Candidate) -> None:
         assert text
         assert "  " not in text
         assert "\n" not in text
-    assert any(word in candidate.acceptance for word in ("<", "= 0"))
+    assert any(word in candidate.acceptance for word in ("<", "= 0", "no more", "no worse"))
     assert candidate.quote_fields
 
 
-def test_a_subject_seen_once_is_measured_the_same_in_any_order(detector: Detector, troubled: FactWindow) -> None:
+def test_a_subject_seen_once_is_measured_the_same_in_any_order(detector: Detector, seen: FactWindow) -> None:
     """An evidence bundle may return traces in another order."""
-    turned = FactWindow.of(reversed(troubled.traces))
+    turned = FactWindow.of(reversed(seen.traces))
 
-    found = sorted(detector.find(troubled), key=lambda each: str(each.args))
+    found = sorted(detector.find(seen), key=lambda each: str(each.args))
     again = sorted(detector.find(turned), key=lambda each: str(each.args))
 
     assert [each.title for each in found] == [each.title for each in again]
     for one, other in zip(found, again, strict=True):
-        assert detector.measure(troubled, one.args) == detector.measure(turned, other.args)
+        assert detector.measure(seen, one.args) == detector.measure(turned, other.args)
 
 
 class _Broken(Detector):
@@ -164,10 +179,13 @@ def test_comparisons_are_counted_where_something_is_compared(troubled: FactWindo
     counted = {name: each.comparisons(troubled) for name, each in shipped_detectors().items()}
 
     assert {name for name, count in counted.items() if count} == {
+        "cache_misses",
         "context_growth",
         "latency_outliers",
+        "token_blow_up",
         "tool_error_rate",
         "unusable_tool",
+        "version_regression",
     }
     assert look(troubled, shipped_detectors(), missing).tests_run == sum(counted.values())
 

@@ -18,7 +18,7 @@ def told(facts: FactWindow) -> list[tuple[str, str]]:
     return [(story.lead.candidate.detector, story.lead.candidate.subject) for story in stories(facts)]
 
 
-def test_what_seven_detectors_see_of_one_tool_is_one_story_told_by_the_sharpest() -> None:
+def test_what_eight_detectors_see_of_one_tool_is_one_story_told_by_the_sharpest() -> None:
     """A reader wants to mend page_down once."""
     (story,) = stories(unusable())
 
@@ -26,6 +26,7 @@ def test_what_seven_detectors_see_of_one_tool_is_one_story_told_by_the_sharpest(
     assert {seen.candidate.detector for seen in story.absorbed} == {
         "error_signatures",
         "invalid_arguments",
+        "redundant_arguments",
         "repeated_calls",
         "retry_storm",
         "tool_error_rate",

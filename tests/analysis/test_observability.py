@@ -28,11 +28,12 @@ def test_traces_without_content_say_what_to_record(shared_data: Path) -> None:
 
 
 def test_traces_with_content_let_every_detector_look(shared_data: Path) -> None:
-    """Real traces of an instrumented agent lack finish reasons and call ids on tools, and nothing else."""
+    """Real traces of an instrumented agent lack ids, finish reasons, counters and what tells runs apart."""
     path = shared_data / "traces" / "trail-dev.jsonl.xz"
     found = file_window(path)
 
-    assert missing(found, tuple(FIELDS)) == (FIELDS["tool_call_ids"].attributes, FIELDS["finish"].attributes)
+    lacking = ("tool_call_ids", "finish", "cached_tokens", "cost", "session", "versions", "verdicts")
+    assert missing(found, tuple(FIELDS)) == tuple(FIELDS[name].attributes for name in lacking)
 
 
 def test_an_empty_answer_is_recorded_content() -> None:

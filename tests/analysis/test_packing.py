@@ -4,11 +4,12 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import fields, replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.facts import SpanFact, TraceFacts, Verdict
-from analysis.packing import Packer, unpacked
+from analysis.packing import Packer, kept, unpacked
 from tests.analysis.building import Run
 from tests.analysis.test_fact_rows import FACTS
 
@@ -59,14 +60,16 @@ def test_every_field_is_an_attribute_of_a_packed_fact() -> None:
     assert all(hasattr(packed.spans[0], field.name) for field in fields(SpanFact))
 
 
+def _calls(number: int, steps: int) -> TraceFacts:
+    run = Run(number)
+    for step in range(steps):
+        run.call(value=str(step))
+    return run.facts()
+
+
 def test_packed_facts_take_a_fraction_of_the_memory() -> None:
     """A window of a million spans is analysed beside a production agent."""
-    traces = []
-    for number in range(300):
-        run = Run(number)
-        for step in range(10):
-            run.call(value=str(step))
-        traces.append(run.facts())
+    traces = [_calls(number, 10) for number in range(300)]
 
     def bytes_of(keep: Callable[[TraceFacts], TraceFacts]) -> int:
         tracemalloc.start()
@@ -78,3 +81,14 @@ def test_packed_facts_take_a_fraction_of_the_memory() -> None:
 
     plain = bytes_of(lambda trace: replace(trace, spans=tuple(map(unpacked, trace.spans))))
     assert bytes_of(Packer().pack) < plain / 2
+
+
+def test_few_facts_are_kept_as_they_are_and_many_are_all_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain facts are faster to read; from some size on memory matters more."""
+    monkeypatch.setattr("analysis.packing.PLAIN_SPANS", 25)
+    traces = [_calls(number, 10) for number in range(4)]
+
+    few, many = list(kept(traces[:1])), list(kept(traces))
+
+    assert few == traces[:1] and isinstance(few[0].spans[0], SpanFact)
+    assert many == traces and not any(isinstance(span, SpanFact) for trace in many for span in trace.spans)

@@ -11,7 +11,7 @@ import pytest
 
 from domain.report import Finding, Report
 from domain.spans import StoredTrace
-from tests.analysis.changing import changed, checked_leaves, dotted, other
+from tests.analysis.changing import changed, checked_leaves, dotted, leaves, other
 from tests.analysis.recorded import Evidence, evidence
 from tests.analysis.stored import stored_file
 
@@ -189,6 +189,18 @@ def test_every_number_of_a_real_report_is_watched(all_four: Evidence, medium: Ev
         for path, value in places[:: len(places) // 12]:
             lines = report.verify(changed(report.json, path, other(value)))
             assert any(line.startswith(dotted(path) + ":") for line in lines)
+
+
+def test_every_claim_of_a_real_report_is_watched(medium: Evidence) -> None:
+    """A ledger that says other than the findings do is no ledger."""
+    ledger = medium.json["claims"]["ledger"]
+    assert len(ledger) > 5
+
+    said = ("type", "text", "about", "found", "value", "quote", "verdict")
+    places = [(path, value) for path, value in leaves(ledger, ("claims", "ledger")) if path[-1] in said]
+    for path, value in places[::7]:
+        turned = "wrong" if path[-1] == "verdict" else "absence" if path[-1] == "type" else other(value)
+        assert medium.verify(changed(medium.json, path, turned)), dotted(path)
 
 
 def _set(report: dict[str, Any], path: tuple[str | int, ...], value: Any) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def test_evidence_that_was_taken_out_or_belongs_to_another_finding_is_named(foun
     none = found.verify(changed(found.json, ("findings", 0, "evidence"), []))
     turned = found.verify(changed(found.json, ("findings", 0, "evidence"), found.json["findings"][0]["evidence"][::-1]))
 
-    assert none == ["findings[0].evidence: expected 4 entries, found 0"]
+    assert none == ["findings[0].evidence: expected 4 entries, found 0", "waterfalls: expected 0 entries, found 1"]
     assert any(line.startswith("findings[0].evidence[0].") for line in turned)
 
 
@@ -77,7 +77,7 @@ def test_queries_that_were_taken_out_are_named(found: Evidence) -> None:
     edited = copy.deepcopy(found.json)
     del edited["findings"][0]["queries"][1:]
 
-    assert found.verify(edited) == ["findings[0].queries: expected 7 entries, found 1"]
+    assert found.verify(edited) == ["findings[0].queries: expected 8 entries, found 1"]
 
 
 def test_an_invented_finding_can_say_no_more_than_that_something_is_rare(found: Evidence) -> None:

@@ -11,7 +11,7 @@ import pytest
 from api.server import ApiServer, Config
 from domain.endpoint import Endpoint
 from domain.runs import RunEvent
-from tests.api.fakes import CLERK, NOW, RESEARCHER, FakeControl, FakeWindow
+from tests.api.fakes import CLERK, NOW, NOW_NS, RESEARCHER, FakeControl, FakeWindow
 from tests.rendering.sample import a_report
 
 ANYWHERE = Endpoint("127.0.0.1", 0)
@@ -68,6 +68,33 @@ async def test_agents_are_those_seen_within_the_range(api: Asker) -> None:
     }
     assert [agent["name"] for agent in ever["items"]] == ["researcher", "clerk"]
     assert (await api.get(f"/agents/{CLERK.uuid[:6]}"))["name"] == "clerk"
+
+
+async def test_an_agent_is_told_with_its_live_health() -> None:
+    """One request answers how an agent is doing; the stretch of time is the asker's choice, an hour without one."""
+    asked: list[tuple[str, int, int]] = []
+
+    def health(agent_uuid: str, from_ns: int, to_ns: int) -> dict[str, int]:
+        asked.append((agent_uuid, from_ns, to_ns))
+        return {"traces": 3}
+
+    server = ApiServer(
+        Config(endpoint=ANYWHERE), window=FakeWindow(), control=FakeControl(), now=lambda: NOW, health=health
+    )
+    async with server, aiohttp.ClientSession() as session:
+        asker = Asker(session, f"http://{server.endpoint}/api/v1", FakeControl())
+        found = await asker.get(f"/agents/{CLERK.uuid}")
+        await asker.get(f"/agents/{CLERK.uuid}?last=30m")
+        wrong = [await asker.ask("GET", f"/agents/{CLERK.uuid}?last={last}") for last in ("soon", "59s", "9999d")]
+
+    assert (found["name"], found["health"]) == ("clerk", {"traces": 3})
+    assert asked == [(CLERK.uuid, NOW_NS - hours * 3_600 * 10**9 // 2, NOW_NS) for hours in (2, 1)]
+    assert [status for status, _ in wrong] == [400, 400, 400]
+
+
+async def test_without_a_follower_health_is_null(api: Asker) -> None:
+    """Nobody counts is something else than nothing happened."""
+    assert (await api.get(f"/agents/{CLERK.uuid}"))["health"] is None
 
 
 async def test_a_run_looks_at_the_last_day_unless_told_otherwise(api: Asker) -> None:
@@ -250,14 +277,13 @@ async def test_an_agent_that_left_the_window_is_still_a_filter(api: Asker) -> No
     assert (await api.get("/reports?agent=gone-agent-uuid"))["items"] == []
 
 
-async def test_reports_come_as_json_as_markdown_and_as_findings(api: Asker) -> None:
-    """One report, three ways to read it; the JSON is exactly the contract."""
+async def test_reports_come_as_json_and_as_markdown(api: Asker) -> None:
+    """One report, two ways to read it; the JSON is exactly the contract."""
     report = a_report()
     api.control.all_reports["rep-1"] = report
     await api.run()
     api.control.set_run("run-1", report_id="rep-1", status="completed")
     listed = await api.get("/reports")
-    findings = await api.get("/findings?severity=critical")
     async with api.session.get(f"{api.base}/reports/run-1?format=markdown") as answer:
         markdown = await answer.text()
         assert answer.content_type == "text/markdown"
@@ -266,12 +292,27 @@ async def test_reports_come_as_json_as_markdown_and_as_findings(api: Asker) -> N
 
     assert await api.get("/reports/rep-1") == report.model_dump(mode="json")
     assert (listed["items"][0]["headline"], listed["items"][0]["finding_count"]) == (report.headline, 2)
-    assert [(item["id"], item["run_id"]) for item in findings["items"]] == [("f-1", "run-1")]
-    assert findings["next_cursor"] is None
-    assert (await api.get("/findings?limit=1"))["next_cursor"] == "1"
-    assert [item["id"] for item in (await api.get("/findings?limit=1&cursor=1"))["items"]] == [report.findings[1].id]
     assert markdown.startswith("# page_down fails")
     assert evidence.startswith(b"SQLite format 3")
+
+
+async def test_a_browser_is_shown_a_page_that_may_do_nothing(api: Asker) -> None:
+    """A link to a report can be opened; whatever a span wrote stays text, and no other site may frame it."""
+    api.control.all_reports["rep-1"] = a_report()
+    address = f"{api.base}/reports/rep-1"
+    seen = []
+    for query, accept in (("", "text/html,application/xhtml+xml,*/*;q=0.8"), ("?format=html", "*/*")):
+        async with api.session.get(address + query, headers={"Accept": accept}) as answer:
+            assert answer.content_type == "text/html"
+            assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'sha256-")
+            assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+            seen.append(await answer.text())
+    async with api.session.get(f"{address}?format=json", headers={"Accept": "text/html"}) as answer:
+        assert answer.content_type == "application/json"
+    async with api.session.get(f"{address}?format=brief") as answer:
+        assert (answer.content_type, (await answer.text())[:16]) == ("text/plain", "Fix this failure")
+
+    assert seen[0] == seen[1] and seen[0].startswith("<!DOCTYPE html>")
 
 
 async def test_an_accident_inside_is_an_answer_not_a_traceback(api: Asker) -> None:

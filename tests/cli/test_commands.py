@@ -43,7 +43,22 @@ def test_agents_are_listed_for_people_and_for_programs(halo: Halo, agent: dict[s
     assert lines[0].split() == ["UUID", "NAME", "SERVICE", "TRACES", "SPANS", "LAST", "SEEN"]
     assert lines[1].split()[:5] == [agent["uuid"], "researcher", "gaia", str(TRACES), str(2 * TRACES)]
     assert set(agent) == {"uuid", "name", "service", "traces", "spans", "last_seen"}
-    assert halo.json("agent", "get", agent["uuid"][:8]) == agent
+    shown = halo.json("agent", "get", agent["uuid"][:8])
+    assert {key: shown[key] for key in agent} == agent
+    assert set(shown) == {*agent, "health"}
+
+
+def test_an_agent_is_shown_with_how_it_is_doing(halo: Halo, agent: dict[str, Any]) -> None:
+    """The first question on a bad morning, answered without waiting for an analysis."""
+    wait_until(lambda: halo.json("agent", "get", agent["uuid"])["health"]["traces"] == TRACES)
+    health = halo.json("agent", "get", agent["uuid"], "--last", "2h")["health"]
+    told = halo.told("agent", "get", agent["uuid"])
+
+    assert (health["spans"], health["leaf_errors"], health["alarms"]) == (2 * TRACES, TRACES, [])
+    assert [(tool["tool"], tool["calls"], tool["failures"]) for tool in health["tools"]] == [("page_down", 6, 6)]
+    assert "The last 1h, by the end of traces" in told
+    assert "page_down      6       6  100.0% (61.0% to 100.0%)" in told
+    assert "\x1b" not in told and "TypeError" in told
 
 
 def test_a_run_is_created_polled_and_read(halo: Halo, agent: dict[str, Any]) -> None:
@@ -133,6 +148,22 @@ def test_traces_and_spans_can_be_looked_at(halo: Halo) -> None:
     assert full["spans"][1]["attributes"]["input.value"] == '{"page": 1}'
 
 
+def test_a_report_comes_in_the_form_that_its_reader_needs(halo: Halo, run: dict[str, Any], tmp_path: Path) -> None:
+    """A person, a browser, a program and a coding agent read the same report."""
+    page, saved = tmp_path / "report.html", tmp_path / "report.json"
+    brief = halo.told("report", "get", run["id"], "--brief")
+    halo.told("report", "get", run["id"], "--format", "html", "-o", page)
+    halo.told("report", "get", run["id"], "--json", "-o", saved)
+    both = halo("report", "get", run["id"], "--brief", "--format", "md")
+
+    assert brief == halo.told("report", "get", run["id"], "--format", "brief")
+    assert brief.startswith("Fix this failure of the agent ")
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert json.loads(saved.read_text()) == halo.json("report", "get", run["id"])
+    assert halo.told("report", "get", run["id"], "--format", "md") == halo.told("report", "get", run["id"])
+    assert (both.exit_code, "choose one" in both.stderr) == (2, True)
+
+
 def test_a_report_is_read_verified_and_caught_when_changed(
     halo: Halo, run: dict[str, Any], sidecar: Sidecar, tmp_path: Path
 ) -> None:
@@ -141,7 +172,7 @@ def test_a_report_is_read_verified_and_caught_when_changed(
     path.write_text(halo.told("report", "get", run["id"], "--json", "--evidence", evidence))
     confirmed = halo.told("verify", path)
     from_store = halo.told("verify", path, "--data-dir", sidecar.data_dir)
-    path.write_text(path.read_text().replace('"leaf_errors": 6', '"leaf_errors": 7'))
+    path.write_text(path.read_text().replace('"leaf_errors": 6', '"leaf_errors": 7', 1))
     changed = halo("verify", path)
     as_json = halo("verify", path, "--json")
     evidence.unlink()

@@ -11,10 +11,10 @@ import pytest
 
 from api.times import TimeRange
 from api.traces import SORTS
-from cli import options, reports, runs, schedules, traces
+from cli import findings, options, runs, schedules, traces
 from cli.main import SECTIONS, halo
 from cli.offline import analyse
-from domain.report import Severity
+from domain.report import FindingStatus, Severity
 from domain.runs import (
     DEFAULT_LOOKBACK_HOURS,
     DEFAULT_MAX_SUBAGENT_DEPTH,
@@ -116,7 +116,8 @@ def test_the_command_line_knows_the_words_and_defaults_of_the_api() -> None:
     """They are written out there, because loading the models would slow every `--help`."""
     assert get_args(TimeRange) == options.TIME_RANGES
     assert get_args(RunStatus) == runs.STATUSES
-    assert get_args(Severity) == reports.SEVERITIES
+    assert get_args(Severity) == findings.SEVERITIES
+    assert get_args(FindingStatus) == findings.STATUSES
     assert get_args(Frequency) == schedules.FREQUENCIES
     assert traces.SORTS == SORTS
     assert (

@@ -137,6 +137,28 @@ def test_bad_lines_are_counted_and_the_first_are_named(tmp_path: Path) -> None:
     assert "\x1b" not in result.stderr
 
 
+def test_the_brief_alone_is_printed_for_a_coding_agent(traces: Path) -> None:
+    """`halo traces.jsonl --brief | agent` needs no further words."""
+    result = HALO(traces, "--brief")
+    both = HALO(traces, "--brief", "--json")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Fix this failure of the agent a of service gaia.\n")
+    assert "Reproduce with exactly this recorded input" in result.stdout
+    assert "# " not in result.stdout
+    assert (both.exit_code, "choose --brief or --json" in both.stderr) == (2, True)
+
+
+def test_a_page_is_written_where_the_name_ends_in_html(traces: Path, tmp_path: Path) -> None:
+    """One file that can be mailed."""
+    path = tmp_path / "report.html"
+    result = HALO(traces, "-o", path)
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert path.read_text().startswith("<!DOCTYPE html>")
+    assert "page_down fails in 4 of 4 calls" in path.read_text()
+
+
 @pytest.mark.parametrize(
     ("name", "content"), [("empty.jsonl", ""), ("bad.jsonl", "nonsense\n"), ("absent.jsonl", None)]
 )

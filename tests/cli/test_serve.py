@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.sidecar import Sidecar, free_ports
-from tests.cli.running import Halo, send
+from tests.acceptance.sidecar import Sidecar, free_ports, wait_until
+from tests.cli.running import TRACES, Halo, send
 from tests.conftest import REPOSITORY
 
 TIMEOUT_S = 60
+BATCH = ("analysis.detectors", "analysis.extraction", "analysis.looking", "analysis.reporting", "analysis.schemas")
 
 
 def command(data_dir: Path, *words: str) -> list[str]:
@@ -104,7 +105,7 @@ def test_wrong_settings_of_a_detector_stop_the_start_like_all_others(tmp_path: P
     assert not (tmp_path / "window.db").exists()
 
 
-def test_the_serving_process_never_loads_the_analysis(tmp_path: Path) -> None:
+def test_the_serving_process_loads_of_the_analysis_only_what_follows_live(tmp_path: Path) -> None:
     """Receiving must not pay for numerical libraries, nor share its interpreter lock with an analysis."""
     settings = {"store.traces.quiet": "100ms"}
     probe = tmp_path / "probe"
@@ -120,9 +121,12 @@ def test_the_serving_process_never_loads_the_analysis(tmp_path: Path) -> None:
         send(sidecar)
         agent = sidecar.items("/api/v1/agents")[0]
         assert sidecar.run(agent["uuid"])["status"] == "completed"
+        wait_until(lambda: sidecar.get(f"/api/v1/agents/{agent['uuid']}")["health"]["traces"] == TRACES)
         assert "page_down" in Halo(sidecar.api_endpoint).told("finding", "ls")
         assert sidecar.stop() == 0
-    rooms = {name.partition(".")[0] for name in json.loads(loaded.read_text())}
+    modules = json.loads(loaded.read_text())
+    rooms = {name.partition(".")[0] for name in modules}
 
     assert {"collector", "store", "api", "scheduler"} <= rooms
-    assert rooms & {"analysis", "engine", "openai", "numpy", "sqlite_utils", "jinja2"} == set()
+    assert rooms & {"engine", "openai", "numpy", "jsonschema", "rapidfuzz", "sqlite_utils"} == set()
+    assert [name for name in modules if name.startswith(BATCH)] == []

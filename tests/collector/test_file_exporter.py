@@ -9,6 +9,7 @@ import pytest
 from collector.exporters import file
 from domain.errors import PermanentError, RetryableError
 from domain.report import Report
+from rendering.html import page
 from tests.collector.fakes import AGENT_UUID, NOON, delivery, no_evidence, report
 
 
@@ -27,15 +28,18 @@ async def test_files_are_where_people_look_for_them(tmp_path: Path) -> None:
 
     folder = tmp_path / "reports" / AGENT_UUID
     assert _names(folder) == [
+        "latest.html",
         "latest.json",
         "latest.md",
         "run-1.evidence.db",
+        "run-1.html",
         "run-1.json",
         "run-1.md",
     ]
     assert Report.model_validate_json((folder / "run-1.json").read_bytes()) == report("run-1")
     assert (folder / "latest.json").read_bytes() == (folder / "run-1.json").read_bytes()
     assert (folder / "latest.md").read_text() == "# run-1"
+    assert (folder / "latest.html").read_text() == page(report("run-1"))
     assert (folder / "run-1.evidence.db").read_bytes() == b"evidence"
 
 
@@ -82,3 +86,12 @@ async def test_a_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
         await write(tmp_path, report())
 
     assert _names(folder) == []
+
+
+async def test_only_the_chosen_formats_are_written_beside_the_json(tmp_path: Path) -> None:
+    """Who keeps thousands of reports decides what each costs; the JSON is what everything else is made from."""
+    async with file.create(file.Config(formats=("html",)), data_dir=tmp_path) as exporter:
+        await exporter.export(delivery("run-1"), report("run-1"), "# run-1", no_evidence)
+
+    names = _names(tmp_path / "reports" / AGENT_UUID)
+    assert names == ["latest.html", "latest.json", "run-1.html", "run-1.json"]

@@ -13,6 +13,7 @@ import pytest
 
 from domain.masking import template
 from examples.demo_agent.__main__ import main
+from examples.demo_agent.tally import Fault
 from examples.demo_agent.tools import DECLARATIONS
 from tests.examples.receiving import Collector, HttpCollector, Seen, spans_of
 
@@ -31,9 +32,9 @@ class Run:
         return [seen for seen in self.spans if seen.kind == kind]
 
 
-def run_agent(seed: int, counts_file: Path) -> Run:
+def run_agent(seed: int, counts_file: Path, *more: str) -> Run:
     with Collector() as collector:
-        arguments = ["--seed", str(seed), "--otlp-endpoint", collector.endpoint, "--counts", str(counts_file)]
+        arguments = ["--seed", str(seed), "--otlp-endpoint", collector.endpoint, "--counts", str(counts_file), *more]
         assert main(arguments) == 0
     return Run(json.loads(counts_file.read_text()), spans_of(collector.requests))
 
@@ -219,6 +220,18 @@ def test_the_program_repeats_its_counts_for_the_same_seed(tmp_path: Path) -> Non
     assert "unusable_tool" in done.stdout
     assert json.loads((tmp_path / "c.json").read_text()) == first
     assert first["faults"] != other["faults"]
+
+
+@pytest.mark.parametrize("fault", list(Fault))
+def test_a_fixed_fault_is_not_committed_and_the_others_are(fault: Fault, tmp_path: Path) -> None:
+    """A report that calls a fault resolved needs an agent in which it is, and in which nothing else changed."""
+    before = run_agent(3, tmp_path / "a.json").counts
+    after = run_agent(3, tmp_path / "b.json", "--fixed", fault.value).counts
+
+    assert before["faults"][fault]["failures"] > 0
+    committed = {name for name, count in after["faults"].items() if count["failures"]}
+    assert committed == {str(other) for other in Fault} - {fault}
+    assert after["traces"] == before["traces"]
 
 
 def test_the_http_exporter_delivers_the_same_spans(tmp_path: Path) -> None:

@@ -128,5 +128,5 @@ def test_people_are_shown_the_ids_that_they_know() -> None:
     shown = render(a_report(findings=(a_finding(evidence=(known,)),)))
 
     assert "Trace `run-7`, span `step-1`, `status.message`:" in shown
-    assert "  trace run-7 span step-1 status.message:" in shown
+    assert "  trace run-7 span step-1\n    status.message: " in shown
     assert known.trace_id not in shown

@@ -272,7 +272,12 @@ async def test_what_was_acknowledged_is_there_after_a_crash(tmp_path: Path) -> N
 def older_window(directory: Path) -> None:
     """A window as the version before log records left it."""
     connection = sqlite3.connect(directory / WINDOW_NAME)
-    for statement in ("DROP INDEX traces_logs", "ALTER TABLE traces DROP COLUMN log_bytes", "DROP TABLE logs"):
+    for statement in (
+        "DROP TABLE live_buckets",
+        "DROP INDEX traces_logs",
+        "ALTER TABLE traces DROP COLUMN log_bytes",
+        "DROP TABLE logs",
+    ):
         connection.execute(statement)
     connection.execute("PRAGMA user_version=1")
     connection.commit()
@@ -290,6 +295,7 @@ async def test_a_window_of_the_version_before_is_read_and_migrated(tmp_path: Pat
     with open_reader(tmp_path, now_ns=clock) as reader:
         read_before = [len(trace.spans) for trace in reader.read(reader.select(EVERYTHING).keys)]
         records_before = reader.sums()["log_records"]
+        assert reader.live(None, 0, 2**62) == []
     async with open_store(tmp_path, clock) as store:
         await keep_logs(store, make_record("t", "root"))
 
