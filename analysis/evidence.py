@@ -20,6 +20,8 @@ ReadSpan = Callable[[str, str], StoredSpan | None]
 """One span by its ids in hexadecimal; None when it is not there."""
 MAX_EXEMPLARS = 3
 QUOTE_MAX_CHARS = 240
+ARGUMENTS_MAX_CHARS = 2_000
+"""Arguments are quoted whole where they can be: they are what a failure is reproduced with."""
 _RECENT = 30
 _BEFORE_NEEDLE = 60
 _SOURCE_MAX_CHARS = 200
@@ -90,15 +92,19 @@ def _quotes(stored: StoredSpan, candidate: Candidate, wanted: Iterable[str], mos
             if whole is None or not whole.strip() or (what == "tool_calls" and candidate.subject not in whole):
                 continue
             needle = candidate.subject if what == "tool_calls" else ""
-            yield _Quote(path, quote_from(whole, needle), whole)
+            chars = ARGUMENTS_MAX_CHARS if what == "arguments" else QUOTE_MAX_CHARS
+            yield _Quote(path, quote_from(whole, needle, chars), whole)
             found += 1
             break
         if found == most:
             return
 
 
-def quote_from(text: str, needle: str = "") -> str:
-    """The telling part of a text: around `needle`, else of a traceback its last line, else its beginning."""
+def quote_from(text: str, needle: str = "", most: int = QUOTE_MAX_CHARS) -> str:
+    """The telling part of a text: around `needle`, else of a traceback its last line, else its beginning.
+
+    At most so many characters.
+    """
     start = 0
     if needle:
         start = max(text.find(needle) - _BEFORE_NEEDLE, 0)
@@ -107,7 +113,7 @@ def quote_from(text: str, needle: str = "") -> str:
         start = text.rfind("\n", 0, end) + 1
     while start < len(text) and text[start].isspace():
         start += 1
-    return text[start : start + QUOTE_MAX_CHARS].rstrip()
+    return text[start : start + most].rstrip()
 
 
 def field_hash(text: str) -> str:

@@ -16,7 +16,7 @@ _TOOLS = (
     ("p95", lambda item: _time(item["seconds"]["p95"])),
 )
 _SIGNATURES = (
-    ("error", lambda item: ": ".join(filter(None, (item["error_type"], item["template"]))) or "not told"),
+    ("error", lambda item: _error(item["error_type"], item["template"])),
     ("of", lambda item: item["tool"] or item["kind"].lower()),
     ("spans", lambda item: item["spans"]),
     ("traces", lambda item: item["traces"]),
@@ -84,3 +84,9 @@ def _time(seconds: float | None) -> str:
 
 def _tokens(quantiles: Object) -> str | None:
     return None if quantiles["p50"] is None else f"p50 {quantiles['p50']:,.0f}, p95 {quantiles['p95']:,.0f}"
+
+
+def _error(error_type: str, template: str) -> str:
+    """An error's type and text; the type once where the text begins with it."""
+    parts = [template] if template.startswith(error_type) else [error_type, template]
+    return ": ".join(filter(None, parts)) or "not told"

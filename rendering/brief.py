@@ -13,7 +13,7 @@ from domain.report import AgentRef, Evidence, Finding, Owner, Report, Split
 from rendering import figures
 from rendering.escaping import one_line, visible
 
-QUOTE_MAX_CHARS = 600
+QUOTE_MAX_CHARS = 2_000
 SPLITS_SHOWN = 8
 EXEMPLARS_SHOWN = 3
 NOTHING_OPEN = "Nothing to fix: this report has no open finding."
