@@ -46,8 +46,20 @@ NOBODY = Population(0, 0, {})
 
 def population(spans: Sequence[SpanFact], properties: Iterable[str]) -> Population:
     """The population of some spans; `properties` name what it can be split by."""
-    values = {name: _commonest_first(Counter(map(_PROPERTIES[name], spans))) for name in properties}
+    counts = _counted(spans, tuple(properties))
+    values = {name: _commonest_first(own) for name, own in counts.items()}
     return Population(len(spans), trace_count(spans), values)
+
+
+def _counted(spans: Sequence[SpanFact], properties: tuple[str, ...]) -> Mapping[str, Counter[str]]:
+    """How many spans have each value of each property; all are read at once, since few combinations occur."""
+    if len(properties) < 2:
+        return {name: Counter(map(_PROPERTIES[name], spans)) for name in properties}
+    found: dict[str, Counter[str]] = {name: Counter() for name in properties}
+    for values, count in Counter(map(attrgetter(*properties), spans)).items():
+        for name, value in zip(properties, values, strict=True):
+            found[name][value] += count
+    return found
 
 
 def _commonest_first(counts: Mapping[str, int]) -> Mapping[str, int]:

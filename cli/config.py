@@ -72,7 +72,7 @@ class LiveConfig(ComponentConfig):
     """The `analysis.live` part of halo.yaml: what is counted while spans land, and how much memory that may take."""
 
     enabled: bool = Field(
-        default=True, description="Count live, for `halo agent get`, alarms and triggers; about 5 µs a span."
+        default=True, description="Count live, for `halo agent get`, alarms and triggers; about 8 µs a span."
     )
     keep_for: Duration = Field(
         default=timedelta(days=3),

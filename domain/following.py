@@ -5,11 +5,10 @@ composition root hands one to the other. A follower keeps a bounded state of eve
 each agent and stretch of time, which the writer saves in the same commit as the spans.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from domain.otlp import Span
-from domain.semconv import ResourceIndex
+from domain.otlp import KeyValue, Span
 from domain.spans import SpanIndex
 
 BUCKET_NS = 60_000_000_000
@@ -29,8 +28,15 @@ class SavedBucket(NamedTuple):
 class Follower(Protocol):
     """Follows spans as they land."""
 
-    def digest(self, row: SpanIndex, span: Span, resource: ResourceIndex) -> Digest:
-        """What is kept of a span; pure, cheap, never raises, called where spans arrive."""
+    @property
+    def keys(self) -> Collection[str]:
+        """The attributes that `digest` is given, which the index does not read itself."""
+
+    def digest(self, row: SpanIndex, span: Span, said: Mapping[str, KeyValue]) -> Digest:
+        """What is kept of a span; pure, cheap, never raises, called where spans arrive.
+
+        `said` are those of the span's attributes that `keys` names, of several with one key the last.
+        """
 
     def take(self, digests: Sequence[Digest], now_ns: int) -> None:
         """The news of one commit, in order of arrival; a span that is told again changes nothing.

@@ -4,7 +4,7 @@ This runs once for every span received, so each attribute key is looked up once,
 opened, and JSON is parsed only for token counts that no plain attribute gives.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from domain.dialects import DETAILS, FIELDS, NO_SIGN_OF_AN_LLM
@@ -17,8 +17,13 @@ from domain.spans import SPAN_ID_BYTES, SpanIndex, SpanKind, SpanStatus
 __all__ = [
     "ERROR_KEYS",
     "FIELDS",
+    "PLACES",
+    "UNASKED",
+    "Places",
     "ResourceIndex",
+    "attributes_of",
     "error_text",
+    "places_with",
     "recorded_exception",
     "resource_index",
     "span_index",
@@ -38,6 +43,7 @@ _SHORT = slice(TEXT_MAX_CHARS)
 _AGENT_KIND, _TOOL_KIND, _UNSET, _ERROR = SpanKind.AGENT, SpanKind.TOOL, SpanStatus.UNSET, SpanStatus.ERROR
 _NOTHING: list[Any] = [None] * len(_SLOTS)
 _NO_RANK = 1_000
+_ASKED = _NO_RANK + 1
 _NO_RANKS = [_NO_RANK] * len(_SLOTS)
 
 _EXPLICIT = tuple(KINDS)[: tuple(KINDS).index("ai.operationId")]
@@ -99,18 +105,37 @@ def _places(slot: int, field: str) -> dict[str, _Place]:
     }
 
 
-_PLACES: Mapping[str, _Place] = {key: (0, _NO_RANK, None, read_object) for key in _COUNTED} | {
+Places = Mapping[str, _Place]
+PLACES: Places = {key: (0, _NO_RANK, None, read_object) for key in _COUNTED} | {
     key: place for slot, field in enumerate(_SLOTS) for key, place in _places(slot, field).items()
 }
+"""The table that `span_index` reads a span with."""
+UNASKED: dict[str, KeyValue] = {}
+"""Where nothing is asked for beside the index, nothing is put; never written to."""
 
 
-def span_index(span: Span, resource: ResourceIndex, size_bytes: int) -> SpanIndex:
+def places_with(keys: Collection[str]) -> Places:
+    """The table of the index, and keys whose attributes are wanted beside it; none of them may be in the table.
+
+    A walk of its own over a span's attributes would take nearly as long as the index.
+    """
+    return {**{key: (0, _ASKED, None, read_object) for key in keys}, **PLACES}
+
+
+def attributes_of(span: Span, keys: Collection[str]) -> dict[str, KeyValue]:
+    """The attributes with these keys, of several with one key the last: what `span_index` puts beside a row."""
+    return {item.key: item for item in span.attributes if item.key in keys}
+
+
+def span_index(
+    span: Span, resource: ResourceIndex, size_bytes: int, places: Places = PLACES, asked: dict[str, KeyValue] = UNASKED
+) -> SpanIndex:
     """The index row of a span; `size_bytes` is the length of its encoding.
 
     A parent id that is no span id (trace.proto: 8 bytes, not all zero) counts as none. A span whose status is not
-    set is in error when its dialect says so.
+    set is in error when its dialect says so. What `places` asks for beside the index is put into `asked`.
     """
-    places, values, ranks, has_details = _PLACES, _NOTHING[:], _NO_RANKS[:], False
+    values, ranks, has_details = _NOTHING[:], _NO_RANKS[:], False
     for item in span.attributes:
         if (key := item.key) in places:
             slot, rank, words, otherwise = places[key]
@@ -126,17 +151,15 @@ def span_index(span: Span, resource: ResourceIndex, size_bytes: int) -> SpanInde
                 if value is not None:
                     values[slot] = value
                     ranks[slot] = rank
+            elif rank == _ASKED:
+                asked[key] = item
             elif rank == _NO_RANK:
                 has_details = True
     if has_details and None in values[_COUNTS]:
         values[_COUNTS] = _counted(span.attributes, *values[_COUNTS])
     name, kind = span.name[_SHORT], values[_KIND]
-    if (
-        kind is None
-        or (kind is _TOOL_KIND and values[_TOOL] is None)
-        or (kind is _AGENT_KIND and values[_AGENT] is None)
-    ):
-        kind = _settle(span, name, values, ranks)
+    is_unnamed = (kind is _TOOL_KIND and values[_TOOL] is None) or (kind is _AGENT_KIND and values[_AGENT] is None)
+    kind = _settle(span, name, values, ranks) if kind is None or is_unnamed else kind
     code, parent_id = span.status.code, span.parent_span_id
     status = _STATUS[code] if 0 < code <= 2 else _UNSET if values[_LEVEL] != "ERROR" else _ERROR
     row = (

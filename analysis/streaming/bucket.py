@@ -7,10 +7,10 @@ come: after a restart such traces are told again, so their open counts are left 
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from analysis.streaming.counting import Counts
+from analysis.streaming.counting import Counts, Key
 from domain.following import SavedBucket
 
 _SETTLED, _WITH_OPEN = b"\x01", b"\x02"
@@ -29,7 +29,7 @@ class Bucket(NamedTuple):
         return self.settled + self.opened
 
 
-def add(counts: Counts, more: Counts, sign: int) -> None:
+def add(counts: Counts, more: Mapping[Key, int], sign: int) -> None:
     """Add some counts, or take them back; what comes to nothing leaves nothing."""
     for key, count in more.items():
         total = counts[key] + sign * count

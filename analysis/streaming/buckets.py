@@ -6,7 +6,7 @@ has a bounded number of them; those beyond it are counted as `(others)`.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from analysis.streaming.bucket import Bucket, add, decode, encode, has_open
@@ -39,26 +39,49 @@ class Buckets:
         self._oldest_ns = _NEVER  # no bucket starts before this
         self.size_bytes = 0
 
-    def count(self, place: _Place, counts: Counts, *, settled: bool) -> frozenset[Label]:
+    def count(self, place: _Place, counts: Mapping[Key, int], *, settled: bool) -> frozenset[Label]:
         """Add counts to a bucket; the labels that the agent may have no more of, counted as `(others)`."""
-        labels = self._labels_of(place[0])
-        others = frozenset(label for label in map(_label, counts) if label and not self._knows(labels, label, place[1]))
+        held = self._held(place, settled)
+        if held is None:
+            return frozenset()
+        new = []
+        for key, count in counts.items():
+            before = held.get(key)
+            if before is None:
+                new.append(key)  # only then may its label be new
+            else:
+                held[key] = before + count
+        others = self._unknown(place, new) if new else frozenset()
         if others:
-            LIVE_OTHER_LABELS.inc(len(others))
-        self._change(place, counts, others, 1, settled)
+            add(held, {key: counts[key] for key in counts.keys() - set(new)}, -1)
+            add(held, _renamed(counts, others), 1)
+        else:
+            for key in new:
+                held[key] = counts[key]
         return others
 
-    def withdraw(self, place: _Place, counts: Counts, others: frozenset[Label], *, settled: bool) -> None:
-        """Take back what was counted; `others` are what `count` gave."""
-        self._change(place, counts, others, -1, settled)
+    def _unknown(self, place: _Place, keys: Iterable[Key]) -> frozenset[Label]:
+        """The labels of some keys that the agent may have no more of; the others are known from now on."""
+        labels = self._labels_of(place[0])
+        found = {label for label in set(map(_label, keys)) if label and not self._knows(labels, label, place[1])}
+        if found:
+            LIVE_OTHER_LABELS.inc(len(found))
+        return frozenset(found)
 
-    def _change(self, place: _Place, counts: Counts, others: frozenset[Label], sign: int, settled: bool) -> None:
+    def withdraw(self, place: _Place, counts: Mapping[Key, int], others: frozenset[Label], *, settled: bool) -> None:
+        """Take back what was counted; `others` are what `count` gave."""
+        held = self._held(place, settled)
+        if held is not None:
+            add(held, _renamed(counts, others) if others else counts, -1)
+
+    def _held(self, place: _Place, settled: bool) -> Counts | None:
+        """The counts of a bucket, about to be changed; None for nobody's, and for those that have left the window."""
         if not place[0] or place[1] + BUCKET_NS <= self._horizon_ns:
-            return
+            return None
         bucket = self._bucket(place)
-        add(bucket.settled if settled else bucket.opened, _renamed(counts, others) if others else counts, sign)
         self._changed.add(place)
         self._oldest_ns = min(self._oldest_ns, place[1])
+        return bucket.settled if settled else bucket.opened
 
     def _labels_of(self, agent_uuid: str) -> _Labels:
         labels = self._labels.setdefault(agent_uuid, OrderedDict())
@@ -148,7 +171,7 @@ def _label(key: Key) -> Label:
     return tuple(str(name) for name in (key[1:-1] if key[0] in _BINNED else key[1:]))
 
 
-def _renamed(counts: Counts, others: frozenset[Label]) -> Counts:
+def _renamed(counts: Mapping[Key, int], others: frozenset[Label]) -> Counts:
     """Counts with the names of others replaced; of a cause the kind of span stays."""
     found: Counts = Counter()
     for key, count in counts.items():

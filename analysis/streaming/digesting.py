@@ -6,8 +6,9 @@ through `domain.content`, which is slower and knows every dialect. Hashes are th
 them is ever saved.
 """
 
-from collections.abc import Mapping, Sequence
-from json import JSONEncoder
+from collections.abc import Mapping
+from functools import lru_cache
+from json import JSONDecoder, JSONEncoder
 from typing import NamedTuple
 
 from analysis.error_types import error_type
@@ -17,7 +18,9 @@ from domain.content_arguments import RecordedArguments, read_arguments
 from domain.content_finish import finish_word, token_limit_in
 from domain.content_results import WRAPPING, recorded_result
 from domain.content_tools import names_in
-from domain.otlp import AnyValue, Span
+from domain.dialects import FIELDS
+from domain.dialects_kinds import KINDS
+from domain.otlp import AnyValue, KeyValue, Span
 from domain.semconv import error_text
 from domain.spans import SpanIndex, SpanKind, SpanStatus
 
@@ -26,6 +29,7 @@ _PARSED_MAX_CHARS = 16 * 1024
 _EXCEPTION, _INPUT, _OUTPUT, _JSON = "exception", "input.value", "output.value", "application/json"
 _ARGUMENTS = (*fields.STATED_ARGUMENTS, *fields.INPUT_VALUES)
 _RESULTS = (*fields.STATED_RESULTS, *fields.RESULTS)
+_TYPES = (fields.INPUT_TYPE, fields.OUTPUT_TYPE)
 _STATED = frozenset(fields.STATED_ARGUMENTS)
 _LIMITS = (*fields.MAX_TOKENS, *fields.LIMITED_REQUESTS)
 _ANSWERS = (
@@ -36,11 +40,19 @@ _ANSWERS = (
     *fields.VERCEL_ANSWER,
     *fields.OUTPUTS,
 )
-_ON_ENDINGS = frozenset((*fields.FINISH, *_LIMITS, *_ANSWERS))
+_ON_ENDINGS = frozenset((*_LIMITS, *_ANSWERS))
+_ERROR_TYPE = "error.type"
+KEYS = frozenset((*_ARGUMENTS, *_RESULTS, *fields.FINISH, *_TYPES, fields.PARAMETERS, _ERROR_TYPE))
+"""The attributes that a digest is given."""
 _FLAT, _REASON = "gen_ai.completion.", "finish_reason"
 _HIDDEN = frozenset((REDACTED, "<not specified>", '{"result": "<not specified>"}'))
 _DOUBTFUL = frozenset((fields.ADK_ARGUMENTS, fields.ADK_RESULT))
 _ENCODE = JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_BARE = frozenset(key for field in ("agent_id", "agent_name", "session") for key in FIELDS[field]).union(KINDS)
+_BARE -= fields.KNOWN  # what names an agent and holds no content
+_DECODE = JSONDecoder().raw_decode
+_WRAPPERS = frozenset(("input", "input_str"))  # in which frameworks put the text of the arguments
+_TEXT = frozenset((str,))
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 _CUT = "length"
 SILENT, WHOLE, CUT = 0, 1, 2
@@ -59,61 +71,77 @@ class SpanDigest(NamedTuple):
     error_type: str = ""
 
 
-def digest(row: SpanIndex, span: Span) -> SpanDigest:
-    """The digest of a span; content that cannot be read counts as not recorded."""
+def digest(row: SpanIndex, span: Span, said: Mapping[str, KeyValue]) -> SpanDigest:
+    """The digest of a span; `said` are its attributes of `KEYS`. Content that cannot be read counts as not recorded."""
     kind, is_error = row[5], row[8] is _ERROR
-    if not is_error and kind is not _TOOL and kind is not _LLM and (kind is not _AGENT or row[2]):
-        return SpanDigest(row)
+    arguments = result = ending = 0
+    error = ""
     try:
-        said = _error_type(span) if is_error else ""
+        if is_error:
+            error = _error_type(span, said)
         if kind is _TOOL:
-            arguments, result = _called(span)
-            return SpanDigest(row, arguments, result, 0, said)
-        if kind is _LLM:
-            return SpanDigest(row, 0, 0, SILENT if is_error else _ending(row, span), said)
-        return SpanDigest(row, 0, 0, _answered(span) if kind is _AGENT and not row[2] else 0, said)
+            arguments, result = _called(span, said)
+        elif kind is _LLM:
+            ending = SILENT if is_error else _ending(row, span, said)
+        elif kind is _AGENT and not row[2]:
+            ending = _answered(span, said)
     except Exception:  # a span of any shape may come, and following it is worth less than storing it
-        return SpanDigest(row)
+        arguments = result = ending = 0
+        error = ""
+    return tuple.__new__(SpanDigest, (row, arguments, result, ending, error))  # its own constructor takes longer
 
 
-def _error_type(span: Span) -> str:
-    attribute = next((item.value.string_value for item in span.attributes if item.key == "error.type"), "")
+def _error_type(span: Span, said: Mapping[str, KeyValue]) -> str:
+    attribute = said[_ERROR_TYPE].value.string_value if _ERROR_TYPE in said else ""
     return error_type(exception_of(span), error_text(span), attribute)
 
 
-def _called(span: Span) -> tuple[int, int]:
+def _called(span: Span, said: Mapping[str, KeyValue]) -> tuple[int, int]:
     """The hashes of a tool call's arguments and result."""
-    if not _has_messages(span):
-        said = {item.key: item.value for item in span.attributes}
-        if said.keys().isdisjoint(_DOUBTFUL):
-            arguments, result = _first(said, _ARGUMENTS), _first(said, _RESULTS)
-            if arguments is not None and (result is not None or said.keys().isdisjoint(_RESULTS)):
-                parameters = said.get(fields.PARAMETERS)
-                promised = arguments[0] in _STATED or (arguments[0] == _INPUT and _is_json(said, fields.INPUT_TYPE))
-                declared = None if parameters is None else parameters.string_value
-                recorded = RecordedArguments(arguments[1], declared, promised)
-                return _arguments_hash(recorded), 0 if result is None else _result_hash(said, *result)
+    given, returned = _told_by(tuple(said))
+    if given and not _has_messages(span):
+        arguments, result = _text(said, given), _text(said, returned) if returned else ""
+        if arguments and (result or not returned):
+            return _stated_hash(said, given, arguments), _result_hash(said, returned, result) if result else 0
     content = SpanContent(span)
-    given, returned = content.arguments(), content.result()
-    return 0 if given is None else _arguments_hash(given), 0 if returned is None else _hash(returned)
+    recorded, answer = content.arguments(), content.result()
+    return 0 if recorded is None else _arguments_hash(recorded), 0 if answer is None else _hash(answer)
+
+
+@lru_cache(maxsize=1_024)
+def _told_by(keys: tuple[str, ...]) -> tuple[str, str]:
+    """Of some keys the first that tells arguments and the first that tells a result; "" leaves the question open."""
+    if not _DOUBTFUL.isdisjoint(keys):
+        return "", ""
+    return next((key for key in _ARGUMENTS if key in keys), ""), next((key for key in _RESULTS if key in keys), "")
+
+
+def _text(said: Mapping[str, KeyValue], key: str) -> str:
+    """What an attribute says; "" when that is nothing or hidden."""
+    text = said[key].value.string_value
+    return "" if text in _HIDDEN else text
 
 
 def _has_messages(span: Span) -> bool:
     return bool(span.events) and any(event.name != _EXCEPTION for event in span.events)
 
 
-def _first(said: Mapping[str, AnyValue], keys: Sequence[str]) -> tuple[str, str] | None:
-    """The first of these keys that is there, if its text says something; None leaves the question open."""
-    for key in keys:
-        if key in said:
-            text = said[key].string_value
-            return (key, text) if text and text not in _HIDDEN else None
-    return None
+def _is_json(said: Mapping[str, KeyValue], key: str) -> bool:
+    return key in said and said[key].value.string_value == _JSON
 
 
-def _is_json(said: Mapping[str, AnyValue], key: str) -> bool:
-    stated = said.get(key)
-    return stated is not None and stated.string_value == _JSON
+def _stated_hash(said: Mapping[str, KeyValue], key: str, text: str) -> int:
+    """The hash of arguments in an attribute; flat objects of texts, the usual shape, need nothing but their JSON."""
+    if text[0] == "{" and len(text) <= _PARSED_MAX_CHARS:
+        try:
+            value, end = _DECODE(text)
+        except (ValueError, RecursionError):
+            end = 0
+        if end == len(text) and _TEXT.issuperset(map(type, value.values())) and _WRAPPERS.isdisjoint(value):
+            return hash(frozenset(value.items())) or 1
+    promised = key in _STATED or (key == _INPUT and _is_json(said, fields.INPUT_TYPE))
+    declared = said[fields.PARAMETERS].value.string_value if fields.PARAMETERS in said else None
+    return _arguments_hash(RecordedArguments(text, declared, promised))
 
 
 def _arguments_hash(recorded: RecordedArguments) -> int:
@@ -124,15 +152,19 @@ def _arguments_hash(recorded: RecordedArguments) -> int:
     value, is_json = read_arguments(recorded)
     if not is_json:
         return _hash(text)
-    if type(value) is dict and _SCALARS.issuperset(map(type, value.values())):
-        return hash(repr(sorted(value.items()))) or 1  # tells apart what JSON does, at a third of the time
+    if type(value) is dict:  # both tell apart what JSON does, at a third of the time
+        types = set(map(type, value.values()))
+        if types <= _TEXT:
+            return hash(frozenset(value.items())) or 1
+        if types <= _SCALARS:
+            return hash(repr(sorted(value.items()))) or 1
     try:
         return _hash(_ENCODE(value))
     except (ValueError, RecursionError):
         return _hash("")
 
 
-def _result_hash(said: Mapping[str, AnyValue], key: str, text: str) -> int:
+def _result_hash(said: Mapping[str, KeyValue], key: str, text: str) -> int:
     if text[:1] in ('"', "{") and len(text) <= _PARSED_MAX_CHARS:
         is_json = key != _OUTPUT or _is_json(said, fields.OUTPUT_TYPE)
         text = recorded_result(text, is_json=is_json, is_wrapped=key in WRAPPING).text
@@ -143,27 +175,28 @@ def _hash(text: str) -> int:
     return hash(text) or 1
 
 
-def _ending(row: SpanIndex, span: Span) -> int:
+def _ending(row: SpanIndex, span: Span, said: Mapping[str, KeyValue]) -> int:
     """How the answer of a model ended: by its finish reason, else by the tokens it was allowed."""
-    found = None if _has_messages(span) else _stated_ending(row, span)
-    if found is not None:
-        return found
+    if not _has_messages(span):
+        for key in fields.FINISH:
+            if key in said:
+                reason = _reason(said[key].value)
+                if reason:
+                    return _by_reason(finish_word(reason))
+        found = _implied_ending(row, span)
+        if found is not None:
+            return found
     content = SpanContent(span)
     finish = content.finish_reason(content.output() or ())
     return _by_reason(finish) if finish else _by_limit(row, content.max_tokens())
 
 
-def _stated_ending(row: SpanIndex, span: Span) -> int | None:
-    """The ending, where it stands in an attribute of its own or nowhere; None leaves the question open."""
+def _implied_ending(row: SpanIndex, span: Span) -> int | None:
+    """The ending without an attribute of its own; None leaves the question open."""
     attributes = span.attributes
     keys = [item.key for item in attributes]
     keys.reverse()  # of several of one key the last counts
     said = {key: attributes[-1 - keys.index(key)].value for key in _ON_ENDINGS.intersection(keys)}
-    for key in fields.FINISH:
-        if key in said:
-            reason = _reason(said[key])
-            if reason:
-                return _by_reason(finish_word(reason))
     told = [said[key] for key in _ANSWERS if key in said]
     flat = [key for key in keys if key.endswith(_REASON)]
     if flat:
@@ -212,7 +245,9 @@ def _by_limit(row: SpanIndex, most: int | None) -> int:
     return CUT if row.output_tokens >= most else WHOLE
 
 
-def _answered(span: Span) -> int:
-    text = next((item.value.string_value for item in span.attributes if item.key == _OUTPUT), "")
-    told = text if text and text not in _HIDDEN else SpanContent(span).output_value()
+def _answered(span: Span, said: Mapping[str, KeyValue]) -> int:
+    told: str | None = _text(said, _OUTPUT) if _OUTPUT in said else ""
+    if not told:
+        is_bare = not said and not span.events and _BARE.issuperset([item.key for item in span.attributes])
+        told = "" if is_bare else SpanContent(span).output_value()
     return ANSWERED if told and told != "null" else 0

@@ -5,9 +5,11 @@ when the trace has ended, or has doubled (`analysis.streaming.counting`). A trac
 only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from operator import attrgetter
 from struct import Struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from analysis.streaming.digesting import SpanDigest
 from domain.spans import SpanKind, SpanStatus
@@ -20,7 +22,8 @@ _WORD_BYTES = 150
 """What a text takes beside its characters."""
 _MAX_WORDS = 2**16 - 1
 MAX_INT = 2**63 - 1
-_LLM = SpanKind.LLM
+_PACK = _RECORD.pack
+_LLM, _TOOL = SpanKind.LLM, SpanKind.TOOL
 NO_PARENT = bytes(8)
 
 Word = str | tuple[str | None, ...]
@@ -47,6 +50,11 @@ class Record(NamedTuple):
     def ending(self) -> int:
         """What the digest says of the ending."""
         return self.flags >> 2
+
+
+_AS_RECORD: Callable[[tuple[Any, ...]], Record] = partial(tuple.__new__, Record)
+"""Its own constructor takes twice as long."""
+_by_start = attrgetter("start_ns", "span_id")
 
 
 class OpenTrace:
@@ -96,30 +104,36 @@ class OpenTrace:
     def add(self, digest: SpanDigest) -> None:
         """Write a span down."""
         row, first, second, ending, error_type = digest
-        (_, span_id, parent_id, service, name, kind, start_ns, end_ns, status) = row[:9]
-        (agent_id, agent_name, _, _, model, inputs, outputs, tool, error) = row[9:18]
+        (_, span_id, parent_id, service, name, kind, start_ns, end_ns, status, agent_id, agent_name) = row[:11]
+        (model, inputs, outputs, tool, error) = row[13:18]
         self.spans += 1
         if end_ns and not parent_id:
             self.is_rooted = True
         if start_ns > MAX_INT or end_ns > MAX_INT:
             start_ns, end_ns = min(start_ns, MAX_INT), min(end_ns, MAX_INT)
-        self.end_ns = max(self.end_ns, start_ns, end_ns)
+        if end_ns > self.end_ns or start_ns > self.end_ns:
+            self.end_ns = max(start_ns, end_ns)
         if self.records is None:
             return
         if kind is _LLM:
             first, second = min(inputs or 0, MAX_INT), min(outputs or 0, MAX_INT)
-        number = self._number
-        self.records += _RECORD.pack(
+        elif kind is _TOOL:
+            tool = tool or name.removeprefix("execute_tool ")
+        elif not kind:
+            tool = name
+        numbers = self._numbers
+        source = (service, agent_id, agent_name) if agent_id or agent_name else (service, None, None)
+        self.records += _PACK(
             span_id,
             parent_id,
             start_ns,
             end_ns,
             first,
             second,
-            number(_called(kind, name, tool)),
-            number((error_type, error or "")) if error_type or error else 0,
-            number((service, agent_id, agent_name)) if agent_id or agent_name else number((service, None, None)),
-            number(model or ""),
+            numbers.get(tool) or self._number(tool) if tool else 0,
+            self._number((error_type, error or "")) if error_type or error else 0,
+            numbers.get(source) or self._number(source),
+            numbers.get(model) or self._number(model) if model else 0,
             kind,
             status | ending << 2,
         )
@@ -143,15 +157,15 @@ class OpenTrace:
         """
         if self.records is None:
             return []
-        found: dict[bytes, Record] = {}
-        for values in _RECORD.iter_unpack(self.records if until is None else self.records[:until]):
-            known = found.get(values[0])
-            if known is None or values[3] > known.end_ns:
-                found[values[0]] = tuple.__new__(Record, values)  # its own constructor takes twice as long
-        if until is None and len(found) * RECORD_BYTES < len(self.records):
-            self.records = bytearray(b"".join(_RECORD.pack(*record) for record in found.values()))
-            self.spans = len(found)
-        return sorted(found.values(), key=_by_start)
+        packed = self.records if until is None else self.records[:until]
+        told = list(map(_AS_RECORD, _RECORD.iter_unpack(packed)))
+        if len({record.span_id for record in told}) < len(told):
+            told = _latest(told)
+            if until is None:
+                self.records = bytearray(b"".join(_RECORD.pack(*record) for record in told))
+                self.spans = len(told)
+        told.sort(key=_by_start)
+        return told
 
     def give_up(self) -> None:
         """Keep the length only."""
@@ -160,14 +174,14 @@ class OpenTrace:
         self.text = 0
 
 
-def _by_start(record: Record) -> tuple[int, bytes]:
-    return record.start_ns, record.span_id
-
-
-def _called(kind: SpanKind, name: str, tool: str | None) -> str:
-    if kind is SpanKind.TOOL:
-        return tool or name.removeprefix("execute_tool ")
-    return (tool or "") if kind else name
+def _latest(told: Sequence[Record]) -> list[Record]:
+    """Of several records of one span the first with the latest end."""
+    found: dict[bytes, Record] = {}
+    for record in told:
+        known = found.get(record.span_id)
+        if known is None or record.end_ns > known.end_ns:
+            found[record.span_id] = record
+    return list(found.values())
 
 
 def has_failed(record: Record) -> bool:

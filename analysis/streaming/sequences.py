@@ -29,8 +29,9 @@ def signature(found: Tree, at: int) -> Signature:
 def unrecovered(found: Tree) -> set[int]:
     """Failures after which nothing of the same sort began well in their scope (`analysis.failures`)."""
     last_success: dict[tuple[object, ...], int] = {}
+    kinds = {found.records[at].kind for at in found.failures}
     for at, record in enumerate(found.records):
-        if not has_failed(record):
+        if record.kind in kinds and not has_failed(record):
             key = _sort_of(found, at, record)
             last_success[key] = max(record.start_ns, last_success.get(key, -1))
     lost = set()
@@ -79,12 +80,14 @@ def _retries(found: Tree, sequence: Sequence[int]) -> Iterator[tuple[tuple[str, 
 
 def _repeats(found: Tree, sequence: Sequence[int]) -> Iterator[tuple[tuple[str, ...], int]]:
     """Calls with equal arguments and outcome: all of three or more, of two those that follow each other."""
+    outcomes = [found.failures.get(at) or found.records[at].second for at in sequence]
+    if len(set(outcomes)) == len(outcomes):
+        return
     groups: dict[object, list[int]] = defaultdict(list)
     for place, at in enumerate(sequence):
         record = found.records[at]
-        outcome = found.failures.get(at) or record.second
-        if record.first and outcome:
-            groups[record.name, record.first, outcome].append(place)
+        if record.first and outcomes[place]:
+            groups[record.name, record.first, outcomes[place]].append(place)
     for places in groups.values():
         if len(places) >= MIN_REPEATS:
             yield ("repeated", found.name(sequence[places[0]])), len(places)

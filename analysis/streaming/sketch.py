@@ -7,6 +7,7 @@ positive.
 
 import math
 from collections.abc import Mapping
+from math import ceil, log
 
 RELATIVE_ACCURACY = 0.02
 _RATIO = (1 + RELATIVE_ACCURACY) / (1 - RELATIVE_ACCURACY)
@@ -14,8 +15,8 @@ _BINS_A_LOG = 1 / math.log(_RATIO)
 
 
 def bin_of(value: int) -> int:
-    """The bin of a value; values up to 1 share the first."""
-    return 1 + math.ceil(math.log(value) * _BINS_A_LOG) if value > 0 else 0
+    """The bin of a value; what is not positive, as the duration of a span without an end, has the bin 0."""
+    return 1 + ceil(log(value) * _BINS_A_LOG) if value > 0 else 0
 
 
 def value_of(place: int) -> float:

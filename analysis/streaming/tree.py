@@ -36,10 +36,6 @@ class Tree(NamedTuple):
         """The tool of a TOOL span; of a span of no kind its name."""
         return str(self.words[self.records[at].name])
 
-    def model(self, at: int) -> str:
-        """The model of an LLM span."""
-        return str(self.words[self.records[at].model])
-
 
 def tree(records: Sequence[Record], words: Sequence[Word]) -> Tree:
     """The relations of a trace."""
@@ -151,6 +147,13 @@ def owner(found: Tree) -> str:
     if root is None or sources[root.source][0] == OWN_SERVICE:
         root = min((record for record in records if sources[record.source][0] != OWN_SERVICE), key=_age, default=None)
     return "" if root is None else _uuid(sources[root.source][0], None)
+
+
+def named_owner(source: Word) -> str:
+    """The uuid of the one agent of a trace that its source names; "" when it names none."""
+    service, agent_id, agent_name = _source(source)
+    name = agent_id or agent_name
+    return _uuid(service, name) if name and service != OWN_SERVICE else ""
 
 
 def _names(sources: Sequence[_Source], record: Record) -> str | None:

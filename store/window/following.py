@@ -7,15 +7,15 @@ nothing. What a follower raises is counted and costs its numbers, never a span.
 """
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import structlog
 
 from domain.following import BUCKET_NS, Digest, Follower, SavedBucket
-from domain.otlp import Span
-from domain.semconv import ResourceIndex
+from domain.otlp import KeyValue, Span
+from domain.semconv import attributes_of, places_with
 from domain.spans import SpanIndex
 from store.window.merging import Completeness
 from store.window.planning import Plan
@@ -39,30 +39,39 @@ class _Landed(NamedTuple):
 
 
 class Following:
-    """One follower, or none; all calls but `digests` come from the thread that writes.
+    """One follower, or none; all calls but `digest` come from the thread that writes.
 
-    `keep_ns` is how long buckets are kept.
+    `keep_ns` is how long buckets are kept; `places` is the table to index spans with.
     """
 
     def __init__(self, follower: Follower | None, completeness: Completeness, keep_ns: int) -> None:
         self._follower = follower
         self._completeness = completeness
         self._keep_ns = keep_ns
+        self.places = places_with(() if follower is None else follower.keys)
+        self._digest = _no_digest if follower is None else follower.digest
+        self._warned: set[type[Exception]] = set()  # what `digest` has raised
         self._landed: list[_Landed] = []
         self._unsaved: dict[tuple[str, int], SavedBucket] = {}
         self._settled_ns: int | None = None
         self._complete: frozenset[bytes] = frozenset()  # traces counted before the start
 
-    def digests(self, rows: Sequence[SpanIndex], spans: Iterable[tuple[Span, ResourceIndex]]) -> Sequence[Digest]:
-        """What the follower keeps of each span, in step with `rows`; empty without a follower, or when it raised."""
-        if self._follower is None:
-            return ()
-        digest = self._follower.digest
+    @property
+    def digesting(self) -> "Following | None":
+        """Itself, unless there is no follower: then nothing is asked of a span beside its index."""
+        return None if self._follower is None else self
+
+    def digest(self, row: SpanIndex, span: Span, said: Mapping[str, KeyValue]) -> Digest:
+        """What the follower keeps of a span, from any thread; None without a follower, or when it raised."""
         try:
-            return [digest(row, span, resource) for row, (span, resource) in zip(rows, spans, strict=True)]
+            return self._digest(row, span, said)
         except Exception as error:
-            _failed("digest", error)
-            return ()
+            if type(error) in self._warned:  # it may be every span
+                LIVE_FAILURES.labels("digest").inc()
+            else:
+                self._warned.add(type(error))
+                _failed("digest", error)
+            return None
 
     def save(self, connection: sqlite3.Connection, now_ns: int) -> None:
         """In the caller's transaction: close what has completed, once a second, and save what changed."""
@@ -108,11 +117,11 @@ class Following:
         if self._follower is None:
             return
         try:
-            self._tell_again(connection, now_ns)
+            self._tell_again(self._follower, connection, now_ns)
         except Exception as error:
             _failed("restore", error)
 
-    def _tell_again(self, connection: sqlite3.Connection, now_ns: int) -> None:
+    def _tell_again(self, follower: Follower, connection: sqlite3.Connection, now_ns: int) -> None:
         rows = connection.execute("SELECT agent_uuid, start_ns, body FROM live_buckets ORDER BY start_ns")
         self._guarded("restore", lambda follower: follower.restore(map(SavedBucket._make, rows.fetchall())))
         found = connection.execute("SELECT value FROM meta WHERE key = 'live_settled_ns'").fetchone()
@@ -121,8 +130,8 @@ class Following:
         self._complete = complete_traces(connection, cuts)
         LIVE_SKIPPED_TRACES.inc(opened.skipped)
         for last_ns, spans in opened.traces:
-            rows_of, told = zip(*((row, (span, resource)) for row, span, resource in spans), strict=True)
-            self._landed.append(_Landed(self.digests(rows_of, told), last_ns))
+            told = [self.digest(row, span, attributes_of(span, follower.keys)) for row, span in spans]
+            self._landed.append(_Landed([digest for digest in told if digest is not None], last_ns))
             self.take()
 
     def _settle(self, follower: Follower, now_ns: int, *, force: bool = False) -> bool:
@@ -157,6 +166,10 @@ class Following:
             _failed(call, error)
 
 
+def _no_digest(row: SpanIndex, span: Span, said: Mapping[str, KeyValue]) -> Digest:
+    return None
+
+
 def _take(digests: Sequence[Digest], now_ns: int, follower: Follower) -> None:
     follower.take(digests, now_ns)
 
@@ -164,16 +177,14 @@ def _take(digests: Sequence[Digest], now_ns: int, follower: Follower) -> None:
 def _news(plans: Sequence[Plan], kept: Collection[int] | None, complete: frozenset[bytes]) -> list[Digest]:
     """The digests of the rows that were kept, of all when None, but for those of traces counted before the start.
 
-    A plan may have none, since its follower raised.
+    A span may have none, since the follower raised.
     """
-    if kept is not None:
-        digests = [digest for each in plans for digest in (each.digests or [None] * len(each.rows))]
-        rows = [row for each in plans for row in each.rows]
-        told = [(rows[at], digests[at]) for at in sorted(kept) if digests[at] is not None]
-    elif complete:
-        told = [pair for each in plans for pair in zip(each.rows, each.digests, strict=False)]
-    else:
-        return [digest for each in plans for digest in each.digests]
+    digests = [digest for each in plans for digest in each.digests]
+    if kept is None and not complete:
+        return [digest for digest in digests if digest is not None]
+    rows = [row for each in plans for row in each.rows]
+    told = [(rows[at], digests[at]) for at in (range(len(rows)) if kept is None else sorted(kept))]
+    told = [(row, digest) for row, digest in told if digest is not None]
     news = [digest for row, digest in told if row.trace_id not in complete]
     LIVE_LATE_SPANS.inc(len(told) - len(news))
     return news

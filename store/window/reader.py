@@ -4,6 +4,7 @@ A long reader would keep the log from being cut, so nothing holds a snapshot bet
 """
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,7 @@ from store.window.spans import Location, SpanSource
 from store.window.summaries import completeness_cuts, summaries
 
 _T = TypeVar("_T")
+_MOST_AT_ONCE, _BYTES_AT_ONCE = 16, 1 << 20
 _MIN_PREFIX_CHARS = 4
 _LOCATIONS = """
 SELECT s.container, s.ordinal, t.first_ns + s.arrived_ms * 1000000 FROM spans s JOIN traces t ON t.id = s.trace
@@ -84,12 +86,22 @@ class SqliteReader:
             return select(connection, selection, MAX_INT).keys
 
     def read(self, keys: Sequence[int]) -> Iterator[StoredTrace]:
-        """As `WindowReader.read`."""
-        for key in keys:
-            with self._pool.snapshot() as (file, connection):
-                trace = self._trace(file, connection, key)
-            if trace is not None:
-                yield trace
+        """As `WindowReader.read`; small traces are read a few at a time."""
+        waiting = deque(keys)
+        while waiting:
+            yield from self._few(waiting)
+
+    def _few(self, waiting: deque[int]) -> list[StoredTrace]:
+        """The next traces, as many as one short snapshot should read."""
+        found: list[StoredTrace] = []
+        size_bytes = 0
+        with self._pool.snapshot() as (file, connection):
+            while waiting and len(found) < _MOST_AT_ONCE and size_bytes < _BYTES_AT_ONCE:
+                trace = self._trace(file, connection, waiting.popleft())
+                if trace is not None:
+                    found.append(trace)
+                    size_bytes += sum(len(stored.raw) for stored in trace.spans)
+        return found
 
     def list_traces(self, wanted: TraceFilter) -> list[TraceSummary]:
         """As `WindowReader.list_traces`; `since_ns` is compared with a trace's end."""

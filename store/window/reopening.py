@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from domain.otlp import Span
-from domain.semconv import ResourceIndex, resource_index, span_index
-from domain.spans import SpanIndex
+from domain.semconv import resource_index, span_index
+from domain.spans import SpanIndex, StoredSpan
 from store.window.spans import Location, SpanSource
 
 MAX_SPANS = 20_000
@@ -28,7 +28,7 @@ _LOCATIONS = """
 SELECT s.container, s.ordinal, t.first_ns + s.arrived_ms * 1000000 FROM spans s JOIN traces t ON t.id = s.trace
 WHERE s.trace = ?
 """
-Told = tuple[SpanIndex, Span, ResourceIndex]
+Told = tuple[SpanIndex, Span]
 
 
 class Reopened(NamedTuple):
@@ -63,12 +63,12 @@ def _read(connection: sqlite3.Connection, traces: list[tuple[int, int]]) -> Iter
     for key, last_ns in traces:
         locations = sorted(map(Location._make, connection.execute(_LOCATIONS, (key,))), key=_arrival)
         stored = source.fetch(0, connection, locations)
-        yield last_ns, [_told(each.span, resource_index(each.resource), len(each.raw)) for each in stored]
+        yield last_ns, [(_row(each), each.span) for each in stored]
 
 
 def _arrival(location: Location) -> tuple[int, int, int]:
     return location.arrived_ns, location.container, location.ordinal
 
 
-def _told(span: Span, resource: ResourceIndex, size_bytes: int) -> Told:
-    return span_index(span, resource, size_bytes), span, resource
+def _row(stored: StoredSpan) -> SpanIndex:
+    return span_index(stored.span, resource_index(stored.resource), len(stored.raw))

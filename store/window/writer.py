@@ -96,7 +96,7 @@ class Writer:
 
     async def append(self, request: bytes, message: ExportTraceServiceRequest) -> Appended:
         """As `store.base.WindowWriter.append`."""
-        return await self._commit_of(lambda: plan(request, message, self._following.digests), len(request))
+        return await self._commit_of(lambda: plan(request, message, self._following.digesting), len(request))
 
     async def append_logs(self, request: bytes, message: ExportLogsServiceRequest) -> Appended:
         """As `store.base.WindowWriter.append_logs`."""

@@ -21,8 +21,8 @@ from analysis.streaming.digesting import SpanDigest
 from analysis.streaming.following import LiveFollower
 from analysis.streaming.health import total
 from domain.following import Follower, SavedBucket
-from domain.otlp import ExportTraceServiceRequest, Resource, ResourceSpans, ScopeSpans, Span
-from domain.semconv import resource_index, span_index
+from domain.otlp import ExportTraceServiceRequest, KeyValue, Resource, ResourceSpans, ScopeSpans, Span
+from domain.semconv import places_with, resource_index, span_index
 from domain.spans import SpanKind
 from store.backends.sqlite import load_window
 from store.base import Selection
@@ -45,13 +45,16 @@ def request(*spans: Span, service: str = "shop") -> bytes:
 def digests(requests: Iterable[bytes]) -> list[SpanDigest]:
     """The digests of every span of some requests."""
     follower: Follower = LiveFollower()
+    places = places_with(follower.keys)
     found = []
     for body in requests:
         for resource_spans in ExportTraceServiceRequest.FromString(body).resource_spans:
             resource = resource_index(resource_spans.resource)
             for scope_spans in resource_spans.scope_spans:
                 for span in scope_spans.spans:
-                    found.append(follower.digest(span_index(span, resource, 0), span, resource))
+                    said: dict[str, KeyValue] = {}
+                    row = span_index(span, resource, 0, places, said)
+                    found.append(follower.digest(row, span, said))
     return found
 
 

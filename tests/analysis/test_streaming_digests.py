@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from analysis.facts import FactWindow, SpanFact, TraceFacts
-from analysis.streaming.digesting import ANSWERED, CUT, SILENT, WHOLE, SpanDigest, digest
-from domain.otlp import Resource, Span
-from domain.semconv import resource_index, span_index
+from analysis.streaming.digesting import ANSWERED, CUT, KEYS, SILENT, WHOLE, SpanDigest, digest
+from domain.otlp import KeyValue, Resource, Span
+from domain.semconv import attributes_of, places_with, resource_index, span_index
 from domain.spans import SpanKind, SpanStatus
 from store.loading import LoadReport, read_trace_files
 from tests.analysis.live import batch_numbers, digests, followed, request, stored, streamed_numbers
@@ -22,7 +22,7 @@ _HERE = resource_index(Resource())
 
 def digest_of(span: Span) -> SpanDigest:
     """The digest of one span."""
-    return digest(span_index(span, _HERE, 0), span)
+    return digest(span_index(span, _HERE, 0), span, attributes_of(span, KEYS))
 
 
 def tool_call(arguments: str = "", result: str = "") -> SpanDigest:
@@ -85,6 +85,21 @@ def test_recorded_spans_are_digested_as_they_are_read(shared_data: Path, name: s
     requests = list(read_trace_files([shared_data / "traces" / name], LoadReport()))
 
     assert assert_alike(digests(requests), stored(requests)) > 10
+
+
+def test_the_index_hands_over_what_a_digest_asks_for() -> None:
+    """A key that the index reads itself would be missing here; of two of one key the last counts."""
+    told = dict.fromkeys(KEYS, "x")
+    span = make_span(1, told)
+    span.attributes.add(key="input.value").value.string_value = "y"
+    said: dict[str, KeyValue] = {}
+
+    row = span_index(span, _HERE, 0, places_with(KEYS), said)
+
+    assert said.keys() == KEYS
+    assert said == attributes_of(span, KEYS)
+    assert said["input.value"].value.string_value == "y"
+    assert row == span_index(span, _HERE, 0)
 
 
 def test_arguments_are_equal_when_their_json_is() -> None:

@@ -2,13 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from domain.following import BUCKET_NS, SavedBucket
-from domain.otlp import Span
-from domain.semconv import ResourceIndex
+from domain.otlp import KeyValue, Span
 from domain.spans import SpanIndex
 from store.base import WindowReader
 from tests.store.window_kit import SECOND_NS
@@ -48,7 +47,11 @@ class CountingFollower:
         self.buckets: dict[tuple[str, int], Counter[str]] = {}
         self.changed: set[tuple[str, int]] = set()
 
-    def digest(self, row: SpanIndex, span: Span, resource: ResourceIndex) -> Digest:
+    @property
+    def keys(self) -> Collection[str]:
+        return ()
+
+    def digest(self, row: SpanIndex, span: Span, said: Mapping[str, KeyValue]) -> Digest:
         self._may_fail("digest")
         return Digest(row.trace_id, row.span_id, row.service, row.end_ns, not row.parent_id)
 
