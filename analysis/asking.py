@@ -50,6 +50,8 @@ def ask(
         return expected(window, detector.measure(window, args))
     except Exception as error:
         raise ValueError(f"{query} cannot take these arguments ({type(error).__name__})") from error
+    finally:
+        window.let_go()
 
 
 def _described(window: FactWindow, args: Mapping[str, Scalar]) -> Measure:

@@ -101,6 +101,7 @@ def build_report(
     coverage = coverage_of(
         facts, looked, outcomes(facts), told.explaining, excluded_traces=excluded, dropped_spans=dropped_spans
     )
+    facts.let_go()
     report = Report(
         report_id=report_id,
         run_id=run_id,
