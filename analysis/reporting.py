@@ -40,7 +40,7 @@ class Built:
     """A report and its evidence: fact rows with their columns, the cited spans as encoded TracesData, and `meta`.
 
     `meta` holds whose report it bears out, and what no span tells: traces excluded, spans dropped, and the
-    detectors' settings as JSON.
+    detectors' settings as JSON. `facts` and `detectors` are what it was made with, and what checks further claims.
     """
 
     report: Report
@@ -48,6 +48,8 @@ class Built:
     rows: Iterable[Row]
     cited: bytes
     meta: Mapping[str, str]
+    facts: FactWindow
+    detectors: Mapping[str, Detector]
 
 
 @dataclass
@@ -115,7 +117,7 @@ def build_report(
         **_contents(facts, loaded, spans, told, coverage),
     )
     meta = {**meta_of(report, unreadable, detectors), "known_findings": known_as_text(told.known)}
-    return Built(report, fact_columns(), fact_rows(facts), _cited(report, spans), meta)
+    return Built(report, fact_columns(), fact_rows(facts), _cited(report, spans), meta, facts, loaded)
 
 
 def _contents(

@@ -7,22 +7,22 @@ UTC, durations seconds, rates fractions of one.
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from domain.claims import Checked
 from domain.claims import Scalar as Scalar
+from domain.inquiry import Inquiry as Inquiry
+from domain.inquiry import ModelFinding as ModelFinding
+from domain.report_values import SEVERITIES as SEVERITIES
+from domain.report_values import Counts as Counts
+from domain.report_values import Evidence as Evidence
+from domain.report_values import Owner as Owner
+from domain.report_values import Query as Query
+from domain.report_values import ReportModel as ReportModel
+from domain.report_values import Severity as Severity
 
-Severity = Literal["critical", "high", "medium", "low", "info"]
-SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
-Owner = Literal["harness", "prompt", "tool", "environment", "provider", "model", "unknown"]
 FindingStatus = Literal["new", "persisting", "worse", "better", "resolved", "reopened"]
 FindingMark = Literal["", "muted", "acknowledged"]
-
-
-class ReportModel(BaseModel):
-    """Base of everything in a report: frozen, and tolerant of keys that a later version adds."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class AgentRef(ReportModel):
@@ -79,18 +79,6 @@ class Coverage(ReportModel):
     )
 
 
-class Counts(ReportModel):
-    """How often: affected of opportunities, with the 95 % Wilson interval of the rate."""
-
-    affected_spans: int
-    opportunities: int
-    affected_traces: int
-    traces: int
-    rate: float
-    ci_low: float
-    ci_high: float
-
-
 class Split(ReportModel):
     """The same count for one value of one property, e.g. by="argument_keys", value='[""]'."""
 
@@ -105,41 +93,6 @@ class Waste(ReportModel):
 
     tokens: int
     seconds: float
-
-
-class Evidence(ReportModel):
-    """An exact quote: a substring of one field of a span; `sha256` is the hash of the whole field."""
-
-    trace_id: str
-    span_id: str
-    field: str
-    quote: str
-    sha256: str
-    source_trace_id: str = Field(
-        default="", description="What the trace's file calls it; empty when that is `trace_id`, as always over OTLP."
-    )
-    source_span_id: str = Field(default="", description="What the span's file calls it; empty when that is `span_id`.")
-    start_byte: int | None = Field(default=None, description="Where the quote begins in the field's UTF-8 bytes.")
-    end_byte: int | None = Field(default=None, description="Where it ends there; the byte after its last.")
-
-    @property
-    def shown_trace_id(self) -> str:
-        """The trace's id as people know it."""
-        return self.source_trace_id or self.trace_id
-
-    @property
-    def shown_span_id(self) -> str:
-        """The span's id as people know it."""
-        return self.source_span_id or self.span_id
-
-
-class Query(ReportModel):
-    """A named query, its arguments and its answer; `sql` where the evidence database can say it."""
-
-    name: str
-    args: dict[str, Scalar]
-    expect: dict[str, Scalar]
-    sql: str | None = None
 
 
 class TrendPoint(ReportModel):
@@ -292,6 +245,7 @@ class Report(ReportModel):
     previous_report_id: str = Field(default="", description="The report that statuses compare with; empty without one.")
     timeline: tuple[TimelinePoint, ...] = Field(default=(), description="The window in equal stretches of time.")
     waterfalls: tuple[Waterfall, ...] = Field(default=(), description="Of the first findings, an exemplar's trace.")
+    inquiry: Inquiry | None = Field(default=None, description="What a model added; none in a report of analysis alone.")
 
 
 def report_schema() -> dict[str, object]:

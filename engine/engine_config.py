@@ -1,7 +1,8 @@
 """Everything that shapes one engine run: its agents, its models and its limits.
 
-Field names and defaults are those of the HALO engine package. `synthesis_model` and `compaction_model` have
-no default on purpose: they decide what a run costs.
+Field names and defaults are those of the HALO engine package; those below `repo_path` are ours, and leave a run as it
+was when they are not given. `synthesis_model` and `compaction_model` have no default on purpose: they decide what a
+run costs.
 """
 
 from pathlib import Path
@@ -46,3 +47,18 @@ class EngineConfig(BaseModel):
     emit_run_checkpoints: bool = Field(default=False, description="Whether the stream has RunCheckpoints.")
     dataset_context: str | None = Field(default=None, description="What the caller knows about the data.")
     repo_path: Path | None = Field(default=None, description="Checkout of the agent's code, read only.")
+    budget_tokens: int | None = Field(default=None, gt=0, description="Tokens, in and out, that all agents may use.")
+    budget_usd: float | None = Field(default=None, gt=0, description="Dollars that all agents may cost.")
+    budget_seconds: float | None = Field(default=None, gt=0, description="Wall-clock seconds that the run may take.")
+    context_window_tokens: int = Field(
+        default=128_000, gt=1_000, description="Tokens that fit into the model's context; compaction keeps below it."
+    )
+    compaction_share: float = Field(
+        default=0.7, gt=0, lt=1, description="Share of the context window at which old turns are shortened."
+    )
+    checkpoint_path: Path | None = Field(
+        default=None, description="File that holds the run's state after every turn; a run goes on from it."
+    )
+    prices_path: Path | None = Field(
+        default=None, description="JSON file with prices per million tokens by model, before the shipped ones."
+    )

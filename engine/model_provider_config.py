@@ -4,6 +4,8 @@ The fields are independent of each other: what is None comes from the environmen
 (`OPENAI_BASE_URL`, `OPENAI_API_KEY`), so an endpoint can be configured and its key kept out of the file.
 """
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -17,3 +19,8 @@ class ModelProviderConfig(BaseModel):
     default_headers: dict[str, str] | None = Field(
         default=None, repr=False, description="Headers sent with every request."
     )
+    api: Literal["chat", "responses"] = Field(
+        default="chat", description="Chat completions, which every compatible endpoint has, or the Responses API."
+    )
+    attempts: int = Field(default=6, ge=1, description="Requests made for one answer before a passing error counts.")
+    request_timeout_s: float = Field(default=600.0, gt=0, description="Longest one request may take.")

@@ -23,6 +23,7 @@ PLANTS = {
     "Other rooms see only the engine's public modules": ("scheduler", "engine.llm"),
     "SQLite lives in store": ("scheduler", "sqlite3"),
     "The model client lives in engine": ("analysis", "openai"),
+    "A model's code runs in engine": ("scheduler", "pydantic_monty"),
     "gRPC and HTTP servers live in collector and api": ("scheduler", "grpc"),
     "Templates live in rendering": ("cli", "jinja2"),
     "Compression lives in store and collector": ("scheduler", "zstandard"),

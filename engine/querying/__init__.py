@@ -1,0 +1,1 @@
+"""What the trace tools share: filters, summaries of traces, renderings of spans, searches."""

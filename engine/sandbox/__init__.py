@@ -1,0 +1,1 @@
+"""Running a model's code where it can reach nothing but the window's functions."""
