@@ -1,4 +1,4 @@
-"""Trace files into a temporary window, and the window into a report: the path of a run, without a server."""
+"""Trace files into a window, and the window into a report: the path of a run, without a server."""
 
 import tempfile
 import time
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cli.engine_flags import ModelQuestion
 from domain.component import load_component
 from domain.errors import PermanentError
 from domain.report import AgentRef, Report, TimeWindow
 from domain.spans import TraceSummary
 from rendering.escaping import one_line
 from rendering.html import page
-from scheduler.analysing import produce_report
+from scheduler.analysing import Produced, produce_report
 from store.base import EvidenceBundle, Selection, TraceFilter, WindowReader
 from store.evidence import write_evidence
 from store.loading import Loaded, LoadReport, read_requests
@@ -25,17 +26,19 @@ PAGE_TRACES = 1_000
 WHOEVER = AgentRef(uuid="", name="trace files", service="")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _END_OF_TIME_NS = 2**63 - 1
+EVERYTHING = Selection(0, _END_OF_TIME_NS)
 
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class AnalysedFiles:
-    """A report on files, as Markdown too, and what it rests on."""
+    """A report on files, as Markdown too, what it rests on, and why it is incomplete if it is."""
 
     report: Report
     markdown: str
     evidence: EvidenceBundle
+    incomplete: str = ""
 
     def write(self, path: Path) -> None:
         """Write Markdown, HTML or JSON by suffix, JSON with its evidence database; PermanentError when that fails."""
@@ -53,18 +56,37 @@ class AnalysedFiles:
             raise PermanentError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def analyse_files(paths: Sequence[Path], *, tell: Tell, clock: Callable[[], float] = time.monotonic) -> AnalysedFiles:
-    """The report on some files; progress and unusable lines are told. PermanentError when nothing is left of them."""
+def analyse_files(
+    paths: Sequence[Path],
+    *,
+    tell: Tell,
+    quiet: bool = False,
+    question: ModelQuestion | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> AnalysedFiles:
+    """The report on some files; progress, unless quiet, and unusable lines are told.
+
+    With a question a model looks too. PermanentError when nothing is left of the files or the model cannot be asked.
+    """
     loaded = LoadReport()
     backend = load_component("store.backends", "sqlite")
+    told = (lambda line: None) if quiet else tell
     with tempfile.TemporaryDirectory(prefix="halo-") as directory:
-        requests = _counted(read_requests(paths, loaded), loaded, tell, clock)
+        requests = _counted(read_requests(paths, loaded), loaded, told, clock)
         with backend.load_window(requests, Path(directory)) as reader:
             _tell_bad_lines(loaded, tell)
-            return _analysed(reader, loaded, tell, clock)
+            produced = _analysed(reader, loaded, told, clock)
+            incomplete = ""
+            if question is not None:
+                from cli.asking_files import ask_model
+
+                produced, incomplete = ask_model(
+                    reader, EVERYTHING, WHOEVER, produced, question, quiet=quiet, tell=tell, clock=clock
+                )
+            return AnalysedFiles(produced.report, produced.markdown, produced.evidence, incomplete)
 
 
-def _analysed(reader: WindowReader, loaded: LoadReport, tell: Tell, clock: Callable[[], float]) -> AnalysedFiles:
+def _analysed(reader: WindowReader, loaded: LoadReport, tell: Tell, clock: Callable[[], float]) -> Produced:
     told_at = clock()
 
     def progress(read: int, total: int) -> None:
@@ -74,9 +96,9 @@ def _analysed(reader: WindowReader, loaded: LoadReport, tell: Tell, clock: Calla
             tell(f"{read:,} of {total:,} traces analysed")
 
     tell(f"{loaded.spans:,} spans loaded; analysing")
-    produced = produce_report(
+    return produce_report(
         reader,
-        Selection(0, _END_OF_TIME_NS),
+        EVERYTHING,
         agent=WHOEVER,
         run_id=str(uuid.uuid4()),
         window=_window(reader),
@@ -84,7 +106,6 @@ def _analysed(reader: WindowReader, loaded: LoadReport, tell: Tell, clock: Calla
         previous=None,
         progress=progress,
     )
-    return AnalysedFiles(produced.report, produced.markdown, produced.evidence)
 
 
 def _window(reader: WindowReader) -> TimeWindow:

@@ -1,66 +1,36 @@
 """`halo TRACES.jsonl`: the HALO engine's command line; files are analysed without a server."""
 
-import sys
-from functools import partial
+import os
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cli.options import Command, json_option
+from cli.engine_flags import EngineOption, engine_options, question_of
+from cli.options import json_option
 
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 SUFFIXES = (".md", ".json", ".html")
-
-
-class EngineOption(click.Option):
-    """A flag of the HALO engine's command line, accepted so that a call written for it runs unchanged."""
+INCOMPLETE = 3
 
 
 class TraceFiles(click.Command):
-    """A command without a name of its own; the engine's flags have a section of theirs."""
+    """A command without a name of its own; the flags about the model have a section of theirs."""
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """What is really typed."""
         formatter.write_usage("halo", "TRACES.jsonl[.gz|.xz|.zst]... [OPTIONS]")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """First what has an effect."""
+        """First what every report is shaped by."""
         options = [parameter for parameter in self.get_params(ctx) if isinstance(parameter, click.Option)]
-        for title, of_engine in (("Options", False), ("Options of the HALO engine, unused without a model", True)):
+        for title, of_engine in (("Options", False), ("Asking a model", True)):
             wanted = [option for option in options if isinstance(option, EngineOption) is of_engine]
             with formatter.section(title):
                 formatter.write_dl([record for option in wanted if (record := option.get_help_record(ctx))])
 
 
-def _model_options(command: Command) -> Command:
-    flag = partial(click.option, cls=EngineOption)
-    options = [
-        flag("--prompt", "-p", help="What to ask of the traces."),
-        flag("--model", "-m", help="Model of root agent and subagents."),
-        flag("--synthesis-model", help="Model of the synthesis."),
-        flag("--compaction-model", help="Model of the compaction."),
-        flag("--max-depth", type=click.IntRange(0), metavar="N", help="Max subagent recursion depth."),
-        flag("--max-turns", type=click.IntRange(1), metavar="N", help="Max turns per agent."),
-        flag("--max-parallel", type=click.IntRange(1), metavar="N", help="Max concurrent subagents."),
-        flag("--base-url", help="OpenAI-compatible API base URL."),
-        flag("--api-key", help="Provider API key."),
-        flag("--header", "-H", multiple=True, metavar="NAME: VALUE", help="Provider header."),
-        flag("--temperature", type=float, help="Sampling temperature."),
-        flag("--max-output-tokens", type=click.IntRange(1), metavar="N", help="Maximum output tokens."),
-        flag("--parallel-tool-calls/--no-parallel-tool-calls", default=None, help="Parallel tool calls."),
-        flag("--refusal-retries", type=click.IntRange(0), metavar="N", help="Retries when a model refuses."),
-        flag("--reasoning-effort", type=click.Choice(EFFORTS), help="Reasoning effort."),
-        flag("--telemetry", is_flag=True, default=None, help="Emit traces of HALO's own work."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 @click.command("analyse", cls=TraceFiles, hidden=True)
 @click.argument("traces", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="TRACES...")
-@_model_options
 @click.option(
     "--output",
     "-o",
@@ -71,14 +41,26 @@ def _model_options(command: Command) -> Command:
     "the JSON.",
 )
 @click.option("--brief", is_flag=True, help="Print only what is pasted into a coding agent.")
+@click.option("--quiet", "-q", is_flag=True, help="Tell no progress; errors and unusable lines are told all the same.")
 @json_option
+@engine_options
+@click.pass_context
 def analyse(
-    traces: tuple[Path, ...], outputs: tuple[Path, ...], brief: bool, as_json: bool, **model_flags: Any
+    ctx: click.Context,
+    /,
+    traces: tuple[Path, ...],
+    outputs: tuple[Path, ...],
+    brief: bool,
+    quiet: bool,
+    as_json: bool,
+    **flags: Any,
 ) -> None:
     """Analyse trace files without a server and print the report.
 
     Files hold one span or OTLP/JSON document a line, plain or compressed; several are analysed together. Lines that
-    cannot be used are counted and named on stderr. The analysis needs no model and asks none.
+    cannot be used are counted and named on stderr. The analysis needs no model; with -p a model looks too, and may
+    only say what can be checked. Exit codes: 0 report, 3 incomplete report (a budget or the turns ran out), 1 failure,
+    2 usage.
     """
     wrong = [str(path) for path in outputs if path.suffix not in SUFFIXES]
     if wrong:
@@ -87,11 +69,11 @@ def analyse(
         )
     if brief and as_json:
         raise click.BadParameter("choose --brief or --json", param_hint="--brief")
-    _tell_unused(model_flags)
+    question = question_of(flags, traces, os.environ, _tell)
 
     from cli.analysing_files import analyse_files
 
-    produced = analyse_files(traces, tell=_tell)
+    produced = analyse_files(traces, tell=_tell, quiet=quiet, question=question)
     for path in outputs:
         produced.write(path)
         _tell(f"wrote {path}")
@@ -107,15 +89,10 @@ def analyse(
         from cli.output import print_markdown
 
         print_markdown(produced.markdown.rstrip("\n"))
+    if produced.incomplete:
+        _tell(f"incomplete: {produced.incomplete}; the same command with --resume goes on")
+        ctx.exit(INCOMPLETE)
 
 
 def _tell(line: str) -> None:
     click.echo(line, err=True)
-
-
-def _tell_unused(model_flags: dict[str, Any]) -> None:
-    given = [f"--{name.replace('_', '-')}" for name, value in model_flags.items() if value not in (None, ())]
-    if given:
-        are = "is" if len(given) == 1 else "are"
-        _tell(f"{', '.join(given)} {are} unused: this version has no model engine; the analysis alone runs")
-    sys.stderr.flush()

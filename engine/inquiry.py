@@ -71,11 +71,13 @@ async def examine(
     watcher: Watcher,
     *,
     resume: bool = False,
+    telemetry: bool = False,
 ) -> Examined:
     """Ask a model about a window and check what it answers.
 
     `messages` end with the question; earlier ones are a conversation that it follows. With `resume` the run goes on
-    from `config.checkpoint_path`. PermanentError, RetryableError: the model could not be reached at all, so nothing
-    was found beyond what the analysis knows.
+    from `config.checkpoint_path`; with `telemetry` its own work is traced (`engine.tracing`).
+    PermanentError, RetryableError: the model could not be reached at all, so nothing was found beyond what the analysis
+    knows.
     """
     raise NotImplementedError

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from analysis.reporting import build_report
+from analysis.reporting import Built, build_report
 from domain.findings import KnownFinding
 from domain.report import AgentRef, Report, TimeWindow
 from domain.spans import StoredTrace
@@ -26,11 +26,12 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Produced:
-    """What a run leaves: the report, the report as Markdown, and what it rests on."""
+    """What a run leaves: the report, the report as Markdown, what it rests on, and what further claims are checked with."""
 
     report: Report
     markdown: str
     evidence: EvidenceBundle
+    built: Built
 
 
 def produce_report(
@@ -69,8 +70,13 @@ def produce_report(
             detectors=detector_settings,
             clock=clock,
         )
+    return produced_of(built)
+
+
+def produced_of(built: Built) -> Produced:
+    """What a run leaves of a report as it was built, by the analysis alone or with what a model added."""
     evidence = EvidenceBundle(columns=built.columns, rows=built.rows, cited=built.cited, meta=built.meta)
-    return Produced(built.report, render(built.report), evidence)
+    return Produced(built.report, render(built.report), evidence, built)
 
 
 @contextmanager
