@@ -1,0 +1,45 @@
+"""Files of the agent's code by a pattern of their paths."""
+
+from typing import Any
+
+from pydantic import Field
+
+from engine.repository.files import listed, matching
+from engine.tooling import Arguments, ToolConfig, Work
+
+
+class Config(ToolConfig):
+    """How much of the answer is shown."""
+
+
+class Given(Arguments):
+    """Which files."""
+
+    pattern: str = Field(min_length=1, max_length=500, description="A glob, e.g. src/**/*.py")
+    max_results: int = Field(default=200, ge=1, le=1_000, description="Most paths shown.")
+
+
+def create(config: Config) -> "GlobFiles":
+    """The tool."""
+    return GlobFiles(config)
+
+
+class GlobFiles:
+    """Matches paths as git lists them."""
+
+    name = "glob_files"
+    description = "Find files of the repository by a glob on their paths."
+    arguments = Given
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def offered(self, work: Work) -> bool:
+        """Where there is a checkout."""
+        return work.repository is not None
+
+    async def answer(self, given: Given, work: Work) -> Any:
+        """The paths, and how many there are in all."""
+        assert work.repository is not None
+        found = matching(await listed(work.repository), given.pattern)
+        return {"paths": found[: given.max_results], "total": len(found)}
