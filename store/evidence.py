@@ -10,7 +10,6 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from io import BytesIO
 from pathlib import Path
 
 import zstandard
@@ -32,12 +31,17 @@ def write_evidence(bundle: EvidenceBundle) -> bytes:
         return path.read_bytes()
 
 
-def frozen_evidence(bundle: EvidenceBundle, level: int) -> bytes:
-    """The bundle as a SQLite file, compressed with zstd; the file itself never stands in memory."""
-    compressed = BytesIO()
-    with written_evidence(bundle) as path, path.open("rb") as file:
-        zstandard.ZstdCompressor(level=level).copy_stream(file, compressed, size=path.stat().st_size)
-    return compressed.getvalue()
+@contextmanager
+def frozen_evidence(bundle: EvidenceBundle, level: int) -> Iterator[Path]:
+    """The bundle as a SQLite file, compressed with zstd into another; gone when the block is left.
+
+    Of a large window it is tens of megabytes, which need not stand in memory beside the facts.
+    """
+    with written_evidence(bundle) as path:
+        compressed = path.with_suffix(".zst")
+        with path.open("rb") as file, compressed.open("wb") as output:
+            zstandard.ZstdCompressor(level=level).copy_stream(file, output, size=path.stat().st_size)
+        yield compressed
 
 
 @contextmanager

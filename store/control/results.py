@@ -7,6 +7,7 @@ import sqlite3
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 
 import structlog
 import zstandard
@@ -23,6 +24,7 @@ from store.evidence import frozen_evidence
 _LOG = structlog.get_logger()
 _LEVEL = 3
 _FORGOTTEN_AT_ONCE = 100
+_PIECE_BYTES = 1 << 20
 _FORGETTABLE = """
 SELECT id, conversation_id FROM (
     SELECT id, conversation_id, finished_at, row_number() OVER (PARTITION BY agent_uuid ORDER BY number DESC) AS age
@@ -57,15 +59,15 @@ class Results(Database):
         log = _LOG.bind(run_id=run_id, attempt=attempt, report_id=report.report_id)
         log.debug("report_commit_started")
         body = zstandard.compress(report.model_dump_json().encode(), _LEVEL)
-        frozen = frozen_evidence(evidence, _LEVEL)
-        now = self._time()
-        with self._writing() as connection:
+        with frozen_evidence(evidence, _LEVEL) as frozen, self._writing() as connection:
+            now = self._time()
             ended = _end_with_report(connection, run_id, attempt, report, status, now)
             if ended is not None:
-                connection.execute(
-                    "INSERT INTO reports (id, run_id, agent_uuid, body, evidence) VALUES (?, ?, ?, ?, ?)",
-                    (report.report_id, run_id, ended["agent_uuid"], body, frozen),
-                )
+                number = connection.execute(
+                    "INSERT INTO reports (id, run_id, agent_uuid, body, evidence) VALUES (?, ?, ?, ?, zeroblob(?))",
+                    (report.report_id, run_id, ended["agent_uuid"], body, frozen.stat().st_size),
+                ).lastrowid
+                _fill(connection, number, frozen)
                 add_message(connection, ended["conversation_id"], "assistant", markdown, run_id, now)
                 learn(connection, ended["agent_uuid"], report)
                 _owe(connection, run_id, report.report_id, exporters, now)
@@ -114,6 +116,14 @@ class Results(Database):
             with self._lock:
                 self._connection.execute("PRAGMA incremental_vacuum").fetchall()
         return len(rows)
+
+
+def _fill(connection: sqlite3.Connection, number: int | None, frozen: Path) -> None:
+    """Write a report's evidence piece by piece."""
+    assert number is not None
+    with connection.blobopen("reports", "evidence", number) as blob, frozen.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            blob.write(piece)
 
 
 def as_report(body: bytes) -> Report:
