@@ -37,13 +37,16 @@ def not_found(noun: str, wanted: str) -> RequestError:
 class Doors:
     """What handlers may reach: the window to read, the control store to leave notes in, the time, and live health.
 
-    Without `health` nobody follows the live traffic.
+    Without `health` nobody follows the live traffic. `model` is the model that runs use by default, and `can_ask` says
+    whether there is an endpoint for it or another.
     """
 
     window: WindowReader
     control: ControlStore
     now: Callable[[], datetime]
     health: Health | None = None
+    model: str | None = None
+    can_ask: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from domain.runs import (
     DEFAULT_MAX_SUBAGENT_DEPTH,
     DEFAULT_MAX_TURNS,
     DEFAULT_SPAN_LIMIT,
+    Effort,
     RunOptions,
 )
 
@@ -24,6 +25,12 @@ class LookOptions(ComponentConfig):
     span_limit: int = Field(default=DEFAULT_SPAN_LIMIT, ge=1)
     max_subagent_depth: int = Field(default=DEFAULT_MAX_SUBAGENT_DEPTH, ge=1, le=5)
     max_turns: int = Field(default=DEFAULT_MAX_TURNS, ge=1, le=100)
+    no_model: bool = False
+    subagent_model_id: str | None = Field(default=None, max_length=200)
+    reasoning_effort: Effort | None = None
+    budget_tokens: int | None = Field(default=None, ge=1)
+    budget_usd: float | None = Field(default=None, gt=0)
+    budget_seconds: float | None = Field(default=None, gt=0)
     lookback_hours: float = Field(default=DEFAULT_LOOKBACK_HOURS, gt=0, le=MAX_LOOKBACK_HOURS)
 
     def run_options(self) -> RunOptions:

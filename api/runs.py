@@ -52,11 +52,31 @@ def create_run(doors: Doors, asked: Asked) -> Answer:
         raise RequestError(
             400, f"window_start_at: {start.isoformat()} is not before the window's end {end.isoformat()}"
         )
+    require_endpoint(doors, body.model_id)
     title = f"{agent.name}, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
     run = doors.control.create_run(agent.uuid, RunWindow(start=start, end=end), body.run_options(), title=title)
     if run is None:
         raise RequestError(409, "this run is already waiting")
     return Answer(plain_model(run), status=201, headers={"Location": f"/api/v1/runs/{run.id}"})
+
+
+def require_endpoint(doors: Doors, model_id: str | None) -> None:
+    """409 when a model is wanted that nobody can be asked for."""
+    if model_id and not doors.can_ask:
+        raise RequestError(
+            409, f"model_id: {model_id!r} cannot be asked; set engine.api_key or engine.base_url, or OPENAI_API_KEY"
+        )
+
+
+def retry_run(doors: Doors, asked: Asked) -> Answer:
+    """Queue the same again, in a conversation of its own: same agent, window and options."""
+    run = find_run(doors, asked.place["id"])
+    if run.status not in TERMINAL_STATUSES:
+        raise RequestError(409, f"run {run.id} has not ended: it is {run.status}")
+    made = doors.control.create_run(run.agent_uuid, run.window, run.options, title=f"Again: {run.id[:8]}")
+    if made is None:
+        raise RequestError(409, "this run is already waiting")
+    return Answer(plain_model(made), status=201, headers={"Location": f"/api/v1/runs/{made.id}"})
 
 
 def _back(end: datetime, hours: float) -> datetime:

@@ -50,9 +50,11 @@ class ApiServer:
         control: ControlStore,
         now: Callable[[], datetime],
         health: Health | None = None,
+        model: str | None = None,
+        can_ask: bool = False,
     ) -> None:
         token = config.token.get_secret_value() if config.token else None
-        app = application(Doors(window, control, now, health), ROUTES, token)
+        app = application(Doors(window, control, now, health, model, can_ask), ROUTES, token)
         self._listener = Listener(app, config.endpoint, "api.endpoint")
 
     @property

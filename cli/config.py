@@ -25,6 +25,7 @@ from domain.component import ComponentConfig, load_component
 from domain.errors import ConfigError
 from domain.quantities import Duration, Size
 from domain.settings import read_settings
+from scheduler.engine_settings import EngineSettings
 from scheduler.scheduler import Config as SchedulerConfig
 from scheduler.triggers import Config as TriggersConfig
 
@@ -42,6 +43,7 @@ SECTIONS = (
     "store",
     "scheduler",
     "analysis",
+    "engine",
     "exporters",
     "delivery",
     "api",
@@ -114,6 +116,7 @@ MODELS: Mapping[str, type[ComponentConfig]] = {
     "delivery": DeliveryConfig,
     "scheduler": SchedulerConfig,
     "analysis": AnalysisConfig,
+    "engine": EngineSettings,
     "logging": LoggingConfig,
     "shutdown": ShutdownConfig,
     "api": ApiConfig,
@@ -134,6 +137,7 @@ class HaloConfig:
     delivery: DeliveryConfig
     scheduler: SchedulerConfig
     analysis: AnalysisConfig
+    engine: EngineSettings
     api: ApiConfig
     health: HealthConfig
     logging: LoggingConfig
@@ -259,6 +263,7 @@ def shown_config(config: HaloConfig) -> Settings:
         "store": {"backend": config.store.id, **shown(config.store.config)},
         "scheduler": shown(config.scheduler),
         "analysis": shown(config.analysis),
+        "engine": shown(config.engine),
         "exporters": components(config.exporters),
         "delivery": shown(config.delivery),
         "api": shown(config.api),

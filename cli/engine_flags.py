@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.options import Command
+from cli.options import EFFORTS, Command
 
 if TYPE_CHECKING:
     from engine.engine_config import EngineConfig
 
 DEFAULT_MODEL = "gpt-5.4-mini"
 DEFAULT_DEPTH, DEFAULT_TURNS, DEFAULT_PARALLEL = 2, 20, 10
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 NO_MODEL = (
     "no model can be asked: give --api-key or OPENAI_API_KEY, or --base-url or OPENAI_BASE_URL for an endpoint without "
     "a key; the analysis alone runs"

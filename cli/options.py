@@ -9,6 +9,7 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 TIME_RANGES = ("1h", "6h", "12h", "1d", "3d", "7d", "14d", "30d", "90d")
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 DEFAULT_LOOKBACK_HOURS, DEFAULT_SPAN_LIMIT, DEFAULT_DEPTH, DEFAULT_TURNS = 24, 10_000, 3, 50
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -94,14 +95,29 @@ def _look_options(defaults: bool) -> list[Callable[[Command], Command]]:
         return click.option(name, type=kind, metavar="N", default=default, show_default=defaults, help=text)
 
     return [
-        click.option("--prompt", help="Prompt steering the analysis; used by runs with a model."),
-        click.option("--model-id", help="Model to look with; used by runs with a model."),
+        click.option("--prompt", help="What a model is asked; used by runs with a model."),
+        click.option("--model-id", help="Model to look with.  [default: engine.model]"),
+        *model_options(),
+        click.option("--subagent-model-id", help="Model of subagents.  [default: engine.subagent_model]"),
+        click.option("--no-model/--model", default=None, help="The analysis alone, whatever is configured."),
         number(
             "--lookback-hours", click.FloatRange(0, min_open=True), DEFAULT_LOOKBACK_HOURS, "Window length in hours."
         ),
         number("--span-limit", click.IntRange(1), DEFAULT_SPAN_LIMIT, "Spans shown to a model; counts read them all."),
         number("--max-subagent-depth", click.IntRange(1, 5), DEFAULT_DEPTH, "Engine recursion ceiling (1–5)."),
         number("--max-turns", click.IntRange(1, 100), DEFAULT_TURNS, "Per-agent turn ceiling (1–100)."),
+    ]
+
+
+def model_options() -> list[Callable[[Command], Command]]:
+    """What a look with a model may take: flags of runs and of questions."""
+    return [
+        click.option("--reasoning-effort", type=click.Choice(EFFORTS), help="How long a reasoning model may think."),
+        click.option("--budget-usd", type=click.FloatRange(0, min_open=True), metavar="X", help="Dollars it may cost."),
+        click.option("--budget-tokens", type=click.IntRange(1), metavar="N", help="Tokens it may use, in and out."),
+        click.option(
+            "--budget-seconds", type=click.FloatRange(0, min_open=True), metavar="X", help="Seconds it may take."
+        ),
     ]
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import click
 
 from domain.errors import ConfigError
 from rendering import terminal
+from rendering.escaping import one_line
 
 Object = dict[str, Any]
 Column = tuple[str, Callable[[Object], object]]
@@ -58,8 +60,9 @@ def print_heading(text: str) -> None:
 
 
 def print_markdown(text: str) -> None:
-    """A report in full."""
-    click.echo(terminal.markdown(text, colour=colour()).encode(errors="backslashreplace").decode())
+    """A report in full; on a terminal, as wide as that is."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    click.echo(terminal.markdown(text, colour=colour(), width=width).encode(errors="backslashreplace").decode())
 
 
 def field(name: str) -> Callable[[Object], object]:
@@ -91,6 +94,11 @@ def short_time(value: object) -> str:
     """`2025-03-01 08:30:00Z` of an ISO time in UTC."""
     text = str(value or "-")
     return text[:19].replace("T", " ") + "Z" if len(text) >= 19 else text
+
+
+def details(payload: Object) -> str:
+    """An event's payload in a line: `traces=4, of=9`."""
+    return one_line(", ".join(f"{key}={value}" for key, value in payload.items()))
 
 
 def client() -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from api.client import Client, segment
+from cli.output import details, short_time
 from domain.errors import RetryableError
 from domain.runs import TERMINAL_STATUSES
 
@@ -40,3 +41,19 @@ def poll_run(
             run = client.get(f"/runs/{segment(run['id'])}")
         except RetryableError as error:
             click.echo(f"{clock() - started:6.1f} s  {error}", err=True)
+
+
+def follow_events(client: Client, run_id: str, *, sleep: Callable[[float], None], every_s: float = 1.0) -> None:
+    """Print a run's events, one a line on stdout, until it has ended."""
+    after = 0
+    while True:
+        page = client.get(f"/runs/{segment(run_id)}/events", after=after, limit=1_000)
+        for event in page["items"]:
+            after = event["sequence"]
+            click.echo(
+                f"{after:>4}  {short_time(event['created_at'])}  {event['type']}  {details(event['payload'])}".rstrip()
+            )
+            if event["type"] in TERMINAL_STATUSES:
+                return
+        if page["next_cursor"] is None:
+            sleep(every_s)

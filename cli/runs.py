@@ -8,7 +8,18 @@ import click
 
 from cli.agents import NO_AGENTS
 from cli.options import TIME_RANGES, Nouns, given, json_option, limit_option, look_options
-from cli.output import Object, client, field, print_json, print_page, print_pairs, require, short_time, time_field
+from cli.output import (
+    Object,
+    client,
+    details,
+    field,
+    print_json,
+    print_page,
+    print_pairs,
+    require,
+    short_time,
+    time_field,
+)
 from rendering.escaping import one_line
 
 COLUMNS = (
@@ -159,18 +170,39 @@ def _trigger(trigger: Object | None) -> str | None:
 
 @run.command()
 @click.argument("run_id")
-@limit_option("events", 100)
 @json_option
-def events(run_id: str, limit: int, as_json: bool) -> None:
+def retry(run_id: str, as_json: bool) -> None:
+    """Run the same again: same agent, window and options, in a conversation of its own."""
+    from api.client import segment
+
+    made = client().post(f"/runs/{segment(run_id)}/retry", {})
+    if as_json:
+        print_json(made)
+        return
+    click.echo(f"Created run {made['id']}")
+    click.echo(f"Follow it:  halo run poll {made['id']}", err=True)
+
+
+@run.command()
+@click.argument("run_id")
+@limit_option("events", 100)
+@click.option("--follow", is_flag=True, help="Go on until the run has ended, one line an event.")
+@json_option
+def events(run_id: str, limit: int, follow: bool, as_json: bool) -> None:
     """List a run's timeline."""
     from api.client import segment
 
+    if follow:
+        require(not as_json, "--follow: prints lines; leave out --json")
+        from cli.polling import follow_events
+
+        return follow_events(client(), run_id, sleep=time.sleep)
     page = client().listed(f"/runs/{segment(run_id)}/events", limit, cursor_name="after")
     columns = (
         ("seq", field("sequence")),
         ("type", field("type")),
         ("created", time_field("created_at")),
-        ("details", lambda item: ", ".join(f"{key}={value}" for key, value in item["payload"].items())),
+        ("details", lambda item: details(item["payload"])),
     )
     print_page(page, columns, as_json=as_json, empty="No events yet.")
 

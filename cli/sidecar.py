@@ -6,6 +6,7 @@ that could not be kept. Nobody but this module knows all the rooms.
 
 import asyncio
 import gc
+import os
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -73,7 +74,15 @@ async def serve(
         await parts.enter_async_context(Outbox(config.delivery, reports, control))
         scheduler = await parts.enter_async_context(_scheduler(config, store.reader(), control, list(reports)))
         health_of_agents = health_of(config, store.reader())
-        api = ApiServer(config.api, window=store.reader(), control=control, now=_now, health=health_of_agents)
+        api = ApiServer(
+            config.api,
+            window=store.reader(),
+            control=control,
+            now=_now,
+            health=health_of_agents,
+            model=config.engine.model,
+            can_ask=config.engine.can_ask(os.environ),
+        )
         await parts.enter_async_context(api)
         health = HealthServer(config.health, readiness, now=_now)
         await parts.enter_async_context(health)
@@ -131,6 +140,7 @@ def _scheduler(config: HaloConfig, window: WindowReader, control: ControlStore, 
         directory=config.data_dir,
         exporters=exporter_ids,
         detectors=config.analysis.detectors,
+        engine=config.engine,
         backend=config.store.id,
         log_level=config.logging.level,
         log_format=config.logging.format,

@@ -17,24 +17,44 @@ from domain.source_ids import otlp_id
 from domain.spans import SOURCE_SPAN_ID, SOURCE_TRACE_ID, SPAN_ID_BYTES, TRACE_ID_BYTES, StoredSpan
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_KINDS = {number: name for name, number in Span.SpanKind.items()}
+_CODES = {number: name for name, number in Status.StatusCode.items()}
 
 
 def encode_lines(spans: Iterable[StoredSpan]) -> Iterable[str]:
     """One line a span, without the line feed; the spans are all that is known of their traces."""
+    for line in line_objects(spans):
+        yield line_text(line)
+
+
+def line_objects(
+    spans: Iterable[StoredSpan], of: Iterable[StoredSpan] | None = None
+) -> Iterable[dict[str, PlainValue]]:
+    """The JSON objects of such lines: of all spans, or `of` some of them."""
     spans = list(spans)
     names = {
-        stored.span.span_id: name for stored in spans if (name := _source(stored.span, SOURCE_SPAN_ID, SPAN_ID_BYTES))
+        stored.span.span_id: name
+        for stored in spans
+        if _may_have_source(stored) and (name := _source(stored.span, SOURCE_SPAN_ID, SPAN_ID_BYTES))
     }
-    for stored in spans:
-        line = _line(stored.span, stored.resource, stored.scope, names)
-        yield json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+    resources: dict[int, dict[str, PlainValue]] = {}  # by identity: the spans of a batch share one object
+    for stored in spans if of is None else of:
+        resource = resources.get(id(stored.resource))
+        if resource is None:
+            resource = resources[id(stored.resource)] = _values(stored.resource)
+        yield _line(stored.span, resource, stored.scope, names)
+
+
+def line_text(line: Mapping[str, PlainValue]) -> str:
+    """Such an object as its line."""
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
 
 
 def _line(
-    span: Span, resource: Resource, scope: InstrumentationScope, names: Mapping[bytes, str]
+    span: Span, resource: dict[str, PlainValue], scope: InstrumentationScope, names: Mapping[bytes, str]
 ) -> dict[str, PlainValue]:
     said = _values(span)
-    trace_source = _source(span, SOURCE_TRACE_ID, TRACE_ID_BYTES)
+    trace_source = _source(span, SOURCE_TRACE_ID, TRACE_ID_BYTES) if SOURCE_TRACE_ID in said else ""
     if trace_source:
         del said[SOURCE_TRACE_ID]
     if span.span_id in names:
@@ -45,14 +65,14 @@ def _line(
         "parent_span_id": names.get(span.parent_span_id, span.parent_span_id.hex()),
         "trace_state": span.trace_state,
         "name": span.name,
-        "kind": _member(Span.SpanKind.items(), span.kind, "SPAN_KIND_UNSPECIFIED"),
-        "start_time": _time(span.start_time_unix_nano),
-        "end_time": _time(span.end_time_unix_nano) if span.end_time_unix_nano else "",
+        "kind": _KINDS.get(span.kind, "SPAN_KIND_UNSPECIFIED"),
+        "start_time": time_text(span.start_time_unix_nano),
+        "end_time": time_text(span.end_time_unix_nano) if span.end_time_unix_nano else "",
         "status": {
-            "code": _member(Status.StatusCode.items(), span.status.code, "STATUS_CODE_UNSET"),
+            "code": _CODES.get(span.status.code, "STATUS_CODE_UNSET"),
             "message": span.status.message,
         },
-        "resource": {"attributes": _values(resource)},
+        "resource": {"attributes": resource},
         "scope": {"name": scope.name, "version": scope.version},
         "attributes": said,
     }
@@ -62,7 +82,8 @@ def _line(
 def _more(span: Span) -> dict[str, PlainValue]:
     """What HALO's reader ignores and ours reads, where there is any."""
     events: list[PlainValue] = [
-        {"name": event.name, "time": _time(event.time_unix_nano), "attributes": _values(event)} for event in span.events
+        {"name": event.name, "time": time_text(event.time_unix_nano), "attributes": _values(event)}
+        for event in span.events
     ]
     links: list[PlainValue] = [
         {
@@ -82,6 +103,11 @@ def _more(span: Span) -> dict[str, PlainValue]:
     return {key: value for key, value in counts.items() if value}
 
 
+def _may_have_source(stored: StoredSpan) -> bool:
+    """Whether a span may carry an id of its file; bytes are searched faster than attributes."""
+    return not stored.raw or SOURCE_SPAN_ID.encode() in stored.raw
+
+
 def _source(span: Span, key: str, length: int) -> str:
     """What a file called a span or its trace; "" when its id was taken as it was."""
     text = next((item.value.string_value for item in span.attributes if item.key == key), "")
@@ -94,6 +120,8 @@ def _values(owner: Resource | Span | Span.Event | Span.Link) -> dict[str, PlainV
 
 
 def _jsonable(value: PlainValue) -> PlainValue:
+    if isinstance(value, str):
+        return value
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, float) and not math.isfinite(value):
@@ -103,14 +131,10 @@ def _jsonable(value: PlainValue) -> PlainValue:
     return {key: _jsonable(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
-def _time(nanoseconds: int) -> str:
+def time_text(nanoseconds: int) -> str:
     """ISO 8601 with nine digits of a second; beyond the calendar the nanoseconds themselves, which we read."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     try:
         return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
     except OverflowError:
         return str(nanoseconds)
-
-
-def _member(members: Iterable[tuple[str, int]], number: int, unknown: str) -> str:
-    return next((name for name, value in members if value == number), unknown)

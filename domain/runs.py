@@ -22,7 +22,8 @@ RunStatus = Literal[
 TERMINAL_STATUSES: frozenset[RunStatus] = frozenset(
     ("completed", "incomplete", "failed", "cancelled", "timed_out", "no_traces")
 )
-RunOrigin = Literal["manual", "scheduled", "triggered"]
+RunOrigin = Literal["manual", "scheduled", "triggered", "follow_up"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 Frequency = Literal["hourly", "daily", "weekly", "monthly"]
 DeliveryStatus = Literal["pending", "delivered", "dead"]
 DEFAULT_LOOKBACK_HOURS = 24
@@ -52,6 +53,12 @@ class RunOptions(ControlModel):
     span_limit: int = DEFAULT_SPAN_LIMIT
     max_subagent_depth: int = DEFAULT_MAX_SUBAGENT_DEPTH
     max_turns: int = DEFAULT_MAX_TURNS
+    no_model: bool = False
+    subagent_model_id: str | None = None
+    reasoning_effort: Effort | None = None
+    budget_tokens: int | None = None
+    budget_usd: float | None = None
+    budget_seconds: float | None = None
 
 
 class Trigger(ControlModel):

@@ -41,12 +41,10 @@ class TraceWindow:
         self.selection = selection
         self.agent = agent
         self._analyse = analyse
-        self._known: Analysed | None = None
-        self._analysing = asyncio.Lock()
+        self._analysing: asyncio.Task[Analysed] | None = None
 
     async def analysed(self) -> Analysed:
-        """The analysis; made at the first call, in a thread."""
-        async with self._analysing:
-            if self._known is None:
-                self._known = await asyncio.to_thread(self._analyse)
-            return self._known
+        """The analysis; begun by the first call, in a thread, and not given up when that call is."""
+        if self._analysing is None:
+            self._analysing = asyncio.create_task(asyncio.to_thread(self._analyse), name="analyse the window")
+        return await asyncio.shield(self._analysing)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from rendering.escaping import display_width, one_line, visible
+from rendering.wrapping import wrapped
 
 BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
 CELL_MAX_CHARS = 72
@@ -90,10 +91,11 @@ def _line(
     return "  ".join(parts).rstrip()
 
 
-def markdown(text: str, *, colour: bool) -> str:
+def markdown(text: str, *, colour: bool, width: int | None = None) -> str:
     """A Markdown report for a terminal: tables aligned, headings, strong text and code standing out.
 
-    Without colour the Markdown itself comes back, control characters written out.
+    With a width, text is broken between words; code and tables are left as they are. Without colour the Markdown itself
+    comes back, control characters written out.
     """
     if not colour:
         return visible(text)
@@ -113,7 +115,8 @@ def markdown(text: str, *, colour: bool) -> str:
         elif line.startswith("|"):
             rows.append(line)
         else:
-            out.append(_text_line(line))
+            shown = _text_line(line)
+            out += wrapped(shown, width) if width else [shown]
     return "\n".join([*out, *_aligned(rows)])
 
 

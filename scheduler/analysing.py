@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Produced:
-    """What a run leaves: the report, the report as Markdown, what it rests on, and what further claims are checked with."""
+    """What a run leaves: the report, also as Markdown, what it rests on, and what further claims are checked with."""
 
     report: Report
     markdown: str

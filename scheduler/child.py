@@ -8,16 +8,18 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
 from domain.component import load_component
 from domain.errors import HaloError, PermanentError, RetryableError
 from domain.report import AgentRef, TimeWindow
-from domain.runs import Run
-from scheduler.analysing import produce_report
+from domain.runs import Run, RunStatus
+from scheduler.analysing import Produced, produce_report
+from scheduler.engine_settings import EngineSettings
 from scheduler.job import Job
 from store.base import ControlStore, Selected, Selection, WindowReader
 from store.control import open_control, selection_of
@@ -72,7 +74,7 @@ class Attempt:
         self._now = now
         self._clock = clock
         self._sleep = sleep
-        self._told_at = clock()
+        self._began = self._told_at = clock()
 
     def carry_out(self) -> None:
         """Bring the run to its end; RetryableError (or death) leaves it to be taken again."""
@@ -100,13 +102,14 @@ class Attempt:
         if not self._control.mark_running(run.id, run.attempt):
             _LOG.info("run_superseded")
             return
-        agent = self._reader.find_agent(run.agent_uuid)
-        if agent is None:
+        found = self._reader.find_agent(run.agent_uuid)
+        if found is None:
             raise PermanentError("the agent's traces have left the window; run on a later window")
+        agent = AgentRef(uuid=found.uuid, name=found.name, service=found.service)
         produced = produce_report(
             self._reader,
             selection,
-            agent=AgentRef(uuid=agent.uuid, name=agent.name, service=agent.service),
+            agent=agent,
             run_id=run.id,
             window=TimeWindow(start=run.window.start, end=run.window.end),
             now=self._now(),
@@ -115,8 +118,34 @@ class Attempt:
             detector_settings=self._job.detectors,
             progress=self._progressed,
         )
+        self._save(run, produced, selection, agent)
+
+    def _save(self, run: Run, produced: Produced, selection: Selection, agent: AgentRef) -> None:
+        """Ask a model if one is to be asked, then save what there is."""
+        status: RunStatus = "completed"
+        message = produced.markdown
+        settings = EngineSettings.model_validate(self._job.engine)
+        if not run.options.no_model and (run.options.model_id or settings.model):
+            from scheduler.examining import answer_message, look_with_model
+
+            conversation = self._control.conversation(run.conversation_id)
+            looked = look_with_model(
+                run,
+                produced,
+                self._reader,
+                selection,
+                agent,
+                settings,
+                history=conversation.messages if conversation is not None else (),
+                directory=self._job.directory,
+                seconds_left=self._job.run_timeout_s - (self._clock() - self._began),
+                tell=self._event,
+                clock=self._clock,
+            )
+            produced, status = looked.produced, "incomplete" if looked.reason else "completed"
+            message = answer_message(produced, run) if run.origin == "follow_up" else produced.markdown
         saved = self._control.save_report(
-            run.id, run.attempt, produced.report, produced.markdown, produced.evidence, self._job.exporters
+            run.id, run.attempt, produced.report, message, produced.evidence, self._job.exporters, status
         )
         if not saved:
             _LOG.info("run_superseded")
@@ -136,7 +165,7 @@ class Attempt:
             self._told_at = self._clock()
             self._event("analysis_progress", {"traces": read, "of": total})
 
-    def _event(self, kind: str, payload: dict[str, int]) -> None:
+    def _event(self, kind: str, payload: Mapping[str, Any]) -> None:
         self._control.add_event(self._job.run_id, kind, payload)
 
 

@@ -19,6 +19,10 @@ class Job(BaseModel):
     attempt: int
     exporters: tuple[str, ...] = Field(default=(), description="Ids of the exporters that the report is owed to.")
     detectors: dict[str, Any] = Field(default_factory=dict, description="The user's settings of detectors.")
+    engine: dict[str, Any] = Field(
+        default_factory=dict, repr=False, description="Settings of the engine, secrets in clear; empty: no model."
+    )
+    run_timeout_s: float = Field(default=1_800.0, description="When the worker ends the attempt.")
     settle_timeout_s: float = Field(default=60.0, description="How long to wait for traces to become quiet.")
     log_level: LogLevel = "info"
     log_format: LogFormat = "console"

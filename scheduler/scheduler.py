@@ -18,6 +18,7 @@ from pydantic import Field
 from domain.component import ComponentConfig
 from domain.quantities import Duration
 from domain.runs import Run
+from scheduler.engine_settings import EngineSettings
 from scheduler.job import Job
 from scheduler.process import child_command
 from scheduler.schedules import CatchUp, Schedules
@@ -82,6 +83,7 @@ class Scheduler:
         directory: Path,
         exporters: Sequence[str] = (),
         detectors: Mapping[str, Any] | None = None,
+        engine: EngineSettings | None = None,
         backend: str = "sqlite",
         log_level: LogLevel = "info",
         log_format: LogFormat = "console",
@@ -103,6 +105,8 @@ class Scheduler:
             attempt=0,
             exporters=tuple(exporters),
             detectors=dict(detectors or {}),
+            engine=engine.revealed() if engine is not None else {},
+            run_timeout_s=config.run_timeout.total_seconds(),
             settle_timeout_s=config.settle_timeout.total_seconds(),
             log_level=log_level,
             log_format=log_format,

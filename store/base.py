@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from domain.claims import Scalar
 from domain.findings import FindingFilter, KnownFinding
 from domain.following import SavedBucket
 from domain.otlp import ExportLogsServiceRequest, ExportTraceServiceRequest
@@ -27,6 +28,7 @@ from domain.runs import (
     Trigger,
 )
 from domain.spans import Agent, StoredSpan, StoredTrace, TraceSummary
+from domain.sql import NO_ARGS, SQL_LIMITS, SqlAnswer, SqlLimits
 
 
 class Appended(NamedTuple):
@@ -91,10 +93,7 @@ class WindowWriter(Protocol):
 
 
 class WindowReader(Protocol):
-    """The reading door: never blocks the writer, never changes anything.
-
-    Spans come with the log records that belong to them, as their last events.
-    """
+    """The reading door: blocks no writer, changes nothing; a span's log records are its last events."""
 
     def agents(self, since_ns: int | None = None) -> list[Agent]:
         """Agents that received spans since a time of arrival, most recently seen first."""
@@ -127,6 +126,14 @@ class WindowReader(Protocol):
         """Totals: agents, traces, spans, error_spans, leaf_errors, input_tokens, output_tokens, hot_bytes, frames,
         log_records."""
 
+    def query(
+        self, sql: str, args: Mapping[str, Scalar] = NO_ARGS, *, selection: Selection, limits: SqlLimits = SQL_LIMITS
+    ) -> SqlAnswer:
+        """Answer one SELECT over views of a selection's complete traces; PermanentError when it is at fault."""
+
+    def query_schema(self) -> str:
+        """Those views and their columns, a line each."""
+
 
 @dataclass(frozen=True, slots=True)
 class EvidenceBundle:
@@ -154,8 +161,9 @@ class ControlStore(Protocol):
         origin: RunOrigin = "manual",
         schedule_id: str | None = None,
         scheduled_for: datetime | None = None,
+        conversation_id: str | None = None,
     ) -> Run | None:
-        """Queue a run in a new conversation; None when this schedule already has one waiting or had this slot."""
+        """Queue a run in a new conversation or a given one; None when its schedule has one waiting or had this slot."""
 
     def trigger_run(
         self,

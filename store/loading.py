@@ -1,23 +1,18 @@
 """Trace files as requests: any mix of span lines and OTLP documents, or one encoded request, plain or compressed.
 
-A file is known by its first bytes, not by its name. It is read as a stream and handed on in bounded requests,
-so that its size does not matter. A bad line costs that line: it is counted and named, and the rest is kept.
+A file is read as a stream (`store.chunks`) and handed on in bounded requests, so that its size does not matter. A bad
+line costs that line: it is counted and named, and the rest is kept.
 """
 
-import bz2
 import json
-import lzma
 import os
 import re
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
-import zstandard
 from google.protobuf.message import DecodeError, Message
 
 from domain.errors import PermanentError
@@ -26,21 +21,12 @@ from domain.otlp import ExportLogsServiceRequest, ExportTraceServiceRequest
 from domain.otlp_json import message_from_json
 from domain.signals import LOGS, TRACES, Signal
 from domain.wire import Piece, join, split
+from store.chunks import READ_BYTES, Line, chunks, is_compressed, is_encoded, lines, whole
 
 MAX_REQUEST_SPANS = 512
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 MAX_LINE_BYTES = 64 * 1024 * 1024
 MAX_BAD_LINES_KEPT = 100
-_READ_BYTES = 64 * 1024
-_COMPRESSED_READ_BYTES = 1024  # what the best compressed kilobyte inflates to still fits in memory
-_MAGIC_BYTES = 6
-_COMPRESSIONS: Mapping[bytes, tuple[str, Callable[[], Any]]] = {
-    b"\x1f\x8b": ("gzip", lambda: zlib.decompressobj(wbits=31)),
-    b"\xfd7zXZ\x00": ("xz", lzma.LZMADecompressor),
-    b"BZh": ("bzip2", bz2.BZ2Decompressor),
-    b"\x28\xb5\x2f\xfd": ("zstd", lambda: zstandard.ZstdDecompressor().decompressobj()),
-}
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LOGS = re.compile(rb'\s*\{\s*"resource_?[lL]ogs"')
 _Item = tuple[Signal, Piece]
 
@@ -86,6 +72,27 @@ class LoadReport:
             self.bad.append(BadLine(file, line, reason))
 
 
+@dataclass(slots=True)
+class FilePart:
+    """What is still to be read of a file: from the offset `start`, before which `lines` lines end, up to `end`.
+
+    Reading moves it on, line by line. `is_text` turns false when the file is none that can be read on from an offset:
+    compressed, or an encoded request. `cut` is the bad line at the end of a file that does not end with a line end:
+    perhaps its other half is still to be written.
+    """
+
+    path: Path
+    start: int = 0
+    lines: int = 0
+    end: int | None = None
+    is_text: bool = True
+    cut: BadLine | None = None
+
+    def passed(self, line: Line) -> None:
+        """A line has been read, and its items been handed on."""
+        self.start, self.lines = line.end, line.number
+
+
 def read_trace_files(paths: Sequence[Path], report: LoadReport) -> Iterator[bytes]:
     """The trace requests of `read_requests`."""
     return (loaded.request for loaded in read_requests(paths, report) if loaded.signal is TRACES)
@@ -97,12 +104,17 @@ def read_requests(paths: Sequence[Path], report: LoadReport) -> Iterator[Loaded]
     `report` grows while the requests are taken. PermanentError before anything is read when a file cannot be
     opened, and at the end when no span was found in all of them.
     """
-    for path in paths:
-        _check_readable(path)
+    check_readable(paths)
+    yield from read_parts([FilePart(path) for path in paths], report)
+    check_found(paths, report)
+
+
+def read_parts(parts: Sequence[FilePart], report: LoadReport) -> Iterator[Loaded]:
+    """As `read_requests`, of parts of files, with nothing checked; the parts move on as they are read."""
     pieces: list[Piece] = []
     size, last = 0, TRACES
-    for path in paths:
-        for signal, piece in _pieces(path, report):
+    for part in parts:
+        for signal, piece in _pieces(part, report):
             length = len(piece.span) + len(piece.resource) + len(piece.scope)
             is_full = len(pieces) >= MAX_REQUEST_SPANS or size + length > MAX_REQUEST_BYTES
             if pieces and (is_full or signal is not last):
@@ -112,53 +124,75 @@ def read_requests(paths: Sequence[Path], report: LoadReport) -> Iterator[Loaded]
             size, last = size + length, signal
     if pieces:
         yield Loaded(last, join(pieces))
-    if not report.spans and not report.log_records:
-        raise PermanentError(_nothing_left(paths, report))
 
 
-def _check_readable(path: Path) -> None:
-    """Ask instead of opening: a pipe can be opened only once."""
-    if path.is_dir():
-        raise PermanentError(f"{path}: is a directory; name trace files")
-    if not path.exists():
-        raise PermanentError(f"{path}: no such file")
-    if not os.access(path, os.R_OK):
-        raise PermanentError(f"{path}: permission denied")
+def check_readable(paths: Sequence[Path]) -> None:
+    """PermanentError when a file is none that can be read; asked, not opened: a pipe can be opened only once."""
+    for path in paths:
+        if path.is_dir():
+            raise PermanentError(f"{path}: is a directory; name trace files")
+        if not path.exists():
+            raise PermanentError(f"{path}: no such file")
+        if not os.access(path, os.R_OK):
+            raise PermanentError(f"{path}: permission denied")
 
 
-def _nothing_left(paths: Sequence[Path], report: LoadReport) -> str:
+def check_found(paths: Sequence[Path], report: LoadReport) -> None:
+    """PermanentError when nothing was found in some files; it says what the first problem was."""
+    if report.spans or report.log_records:
+        return
     names = ", ".join(map(str, paths))
     if not report.bad_lines:
-        return f"{names}: no spans; expected one JSON span or OTLP/JSON document a line"
-    return f"{names}: no usable span in {report.lines} lines; first problem: {report.bad[0]}"
+        raise PermanentError(f"{names}: no spans; expected one JSON span or OTLP/JSON document a line")
+    raise PermanentError(f"{names}: no usable span in {report.lines} lines; first problem: {report.bad[0]}")
 
 
-def _pieces(path: Path, report: LoadReport) -> Iterator[_Item]:
+def _pieces(part: FilePart, report: LoadReport) -> Iterator[_Item]:
     """The items of one file; where it breaks off, what came before is kept."""
-    number = 0
+    name = str(part.path)
     try:
-        with path.open("rb") as file:
-            chunks = _chunks(_Counting(file, report))
-            head = next(chunks, b"")
-            chunks = chain((head,), chunks)
-            for number, line in _whole(chunks) if _is_encoded(head) else _lines(chunks):
-                if line.strip():
+        with part.path.open("rb") as file:
+            if part.start:
+                file.seek(part.start)
+            for line in _lines(_Counting(file, part.end, report), part):
+                bad_before = report.bad_lines
+                if line.text.strip():
                     report.lines += 1
-                    yield from _pieces_of_line(line, str(path), number, report)
+                    yield from _pieces_of_line(line, name, report)
+                if line.is_whole or report.bad_lines == bad_before:
+                    part.passed(line)
+                else:
+                    part.cut = _last_bad(report, name, line.number)
     except OSError as error:
-        report.add_bad(str(path), number + 1, f"cannot be read on: {error.strerror}", is_end=True)
+        report.add_bad(name, part.lines + 1, f"cannot be read on: {error.strerror}", is_end=True)
+        part.is_text = False
     except PermanentError as error:
-        report.add_bad(str(path), number + 1, f"{error}; kept what came before", is_end=True)
+        report.add_bad(name, part.lines + 1, f"{error}; kept what came before", is_end=True)
 
 
-def _pieces_of_line(line: bytes, file: str, number: int, report: LoadReport) -> Iterator[_Item]:
+def _last_bad(report: LoadReport, name: str, number: int) -> BadLine:
+    last = report.bad[-1]
+    return last if (last.file, last.line) == (name, number) else BadLine(name, number, "cannot be used")
+
+
+def _lines(file: "_Counting", part: FilePart) -> Iterator[Line]:
+    if part.start:
+        return lines(iter(lambda: file.read(READ_BYTES), b""), MAX_LINE_BYTES, part.lines + 1, part.start)
+    found = chunks(file)
+    head = next(found, b"")
+    part.is_text = not file.is_compressed and not is_encoded(head)
+    rest = chain((head,), found)
+    return whole(rest, MAX_LINE_BYTES) if is_encoded(head) else lines(rest, MAX_LINE_BYTES)
+
+
+def _pieces_of_line(line: Line, file: str, report: LoadReport) -> Iterator[_Item]:
     try:
-        if len(line) > MAX_LINE_BYTES:
+        if len(line.text) > MAX_LINE_BYTES:
             raise PermanentError(f"longer than {MAX_LINE_BYTES // 1024**2} MiB")
-        signal, message = _decoded(line)
+        signal, message = decode(line.text)
         pieces = list(split(message.SerializeToString()))
     except PermanentError as error:
-        report.add_bad(file, number, str(error))
+        report.add_bad(file, line.number, str(error))
     else:
         if signal is TRACES:
             report.spans += len(pieces)
@@ -167,8 +201,9 @@ def _pieces_of_line(line: bytes, file: str, number: int, report: LoadReport) -> 
         yield from ((signal, piece) for piece in pieces)
 
 
-def _decoded(line: bytes) -> tuple[Signal, Message]:
-    if _is_encoded(line):
+def decode(line: bytes) -> tuple[Signal, Message]:
+    """The message of a line and its signal; PermanentError, with a reason that fits a line, when it is none."""
+    if is_encoded(line):
         try:
             return TRACES, ExportTraceServiceRequest.FromString(line)
         except DecodeError:
@@ -185,80 +220,21 @@ def _log_document(line: bytes) -> ExportLogsServiceRequest:
         raise PermanentError("a log document that is no JSON, or nests too deeply") from None
 
 
-def _is_encoded(head: bytes) -> bool:
-    """Whether bytes begin as an encoded request does: field 1, a length, and no JSON after blank lines."""
-    return head[:1] == b"\n" and bool(head.strip()) and not head.lstrip().startswith((b'{"', b"{ ", b"{'", b"{}"))
-
-
-def _whole(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """All of a file as its line 1; of one beyond the limit only a beginning that shows it is beyond."""
-    held: list[bytes] = []
-    size = 0
-    for chunk in chunks:
-        if size <= MAX_LINE_BYTES:
-            held.append(chunk)
-            size += len(chunk)
-    yield 1, b"".join(held)
-
-
 class _Counting:
-    """A file whose bytes are counted as they are read."""
+    """A file up to an offset, whose bytes are counted as they are read."""
 
-    def __init__(self, file: IO[bytes], report: LoadReport) -> None:
+    def __init__(self, file: IO[bytes], end: int | None, report: LoadReport) -> None:
         self._file = file
+        self._left = None if end is None else end - file.tell()
         self._report = report
+        self.is_compressed: bool | None = None  # not known before the first bytes
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes; none at the end."""
-        data = self._file.read(size)
+        data = self._file.read(size if self._left is None else min(size, self._left))
+        if self._left is not None:
+            self._left -= len(data)
         self._report.read_bytes += len(data)
+        if self.is_compressed is None:
+            self.is_compressed = is_compressed(data)
         return data
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Lines with their numbers; of a line beyond the limit only a beginning that shows it is beyond."""
-    number = 1
-    held: list[bytes] = []
-    size = 0
-    for chunk in chunks:
-        *ends, rest = chunk.split(b"\n")
-        for end in ends:
-            line = b"".join((*held, end))
-            yield number, line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
-            number += 1
-            held, size = [], 0
-        if rest and size <= MAX_LINE_BYTES:
-            held.append(rest)
-            size += len(rest)
-    if held:
-        line = b"".join(held)
-        yield number, line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
-
-
-def _chunks(file: _Counting) -> Iterator[bytes]:
-    """The content of a file in pieces, decompressed when its first bytes say so."""
-    head = file.read(_MAGIC_BYTES)
-    for magic, (name, start) in _COMPRESSIONS.items():
-        if head.startswith(magic):
-            return _inflated(file, head, name, start)
-    return chain((head + file.read(_READ_BYTES),), iter(partial(file.read, _READ_BYTES), b""))
-
-
-def _inflated(file: _Counting, data: bytes, name: str, start: Callable[[], Any]) -> Iterator[bytes]:
-    """Decompress member after member, as `cat a.gz b.gz` makes them; zeros between members are padding."""
-    decompressor, is_inside = start(), False
-    while data or (data := file.read(_COMPRESSED_READ_BYTES)):
-        if not is_inside and not (data := data.lstrip(b"\0")):
-            continue
-        try:
-            out = decompressor.decompress(data)
-        except (OSError, lzma.LZMAError, zlib.error, zstandard.ZstdError):  # bz2 raises OSError
-            raise PermanentError(f"damaged {name} data") from None
-        if out:
-            yield out
-        is_inside, data = not decompressor.eof, b""
-        if decompressor.eof:
-            data = decompressor.unused_data
-            decompressor = start()
-    if is_inside:
-        raise PermanentError(f"truncated {name} data")

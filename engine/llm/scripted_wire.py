@@ -1,17 +1,31 @@
-"""Replies of a scripted model as chat completion bodies: whole, in chunks, and as errors.
+"""A scripted reply as the bytes that go over the wire, with the faults that it asks for.
 
-Source: https://platform.openai.com/docs/api-reference/chat
+A broken stream promises its whole length and delivers a part, so that a client sees the connection break and not an
+end in good order.
 """
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from engine.llm.scripted_reply import Reply, Usage, estimate_tokens
+from engine.llm.scripted_chat import completion_body, completion_chunks
+from engine.llm.scripted_reply import Json, Reply
+from engine.llm.scripted_responses import response_body, response_events
 
-_STREAM_PIECE_CHARS = 24
+PATHS = ("/v1/chat/completions", "/v1/responses")
+"""What can be posted to."""
+_BROKEN_MESSAGE = "the scripted model stopped in error"
+_DONE = b"data: [DONE]\n\n"
 
-Json = dict[str, Any]
+
+@dataclass(frozen=True)
+class Transmission:
+    """What is sent after status 200: pieces of a body, one after the other; `length` is what the header promises."""
+
+    kind: str
+    pieces: tuple[bytes, ...]
+    length: int
 
 
 def error_body(message: str, kind: str) -> Json:
@@ -19,76 +33,63 @@ def error_body(message: str, kind: str) -> Json:
     return {"error": {"message": message, "type": kind, "param": None, "code": None}}
 
 
-def models_body(names: tuple[str, ...]) -> Json:
-    """The list of models."""
-    models = [{"id": name, "object": "model", "created": 0, "owned_by": "scripted"} for name in names]
-    return {"object": "list", "data": models}
+def missing_field(path: str, body: Json) -> str | None:
+    """What a request for `path` has to have and has not, or None."""
+    if path == "/v1/chat/completions":
+        return None if isinstance(body.get("messages"), list) else "messages: required, a list"
+    return None if isinstance(body.get("input"), list | str) else "input: required, a list or a text"
 
 
-def completion_body(reply: Reply, request: Json, number: int) -> Json:
-    """The answer to the `number`-th request, not streamed."""
-    message: Json = {"role": "assistant", "content": reply.text, "refusal": None}
-    if reply.tool_calls:
-        message["tool_calls"] = _tool_calls(reply, number)
-    choice = {"index": 0, "message": message, "finish_reason": _finish_reason(reply), "logprobs": None}
-    return _envelope(request, number, "chat.completion", [choice]) | {"usage": _usage(reply, request)}
+def transmission(path: str, reply: Reply, request: Json, number: int) -> Transmission:
+    """The bytes that answer the `number`-th request, posted to `path`, with `reply`."""
+    if not request.get("stream"):
+        return _whole(path, reply, request, number)
+    frames = list(_frames(path, reply, request, number))
+    sent = _faulty(path, reply, frames)
+    length = sum(map(len, frames)) if reply.fault == "cut" else sum(map(len, sent))
+    return Transmission("text/event-stream", tuple(sent), length)
 
 
-def completion_chunks(reply: Reply, request: Json, number: int) -> Iterator[Json]:
-    """The same answer in pieces: role, text, tool calls, finish reason, and usage when it was asked for."""
-
-    def chunk(delta: Json, finish_reason: str | None = None) -> Json:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
-        return _envelope(request, number, "chat.completion.chunk", [choice])
-
-    yield chunk({"role": "assistant", "content": "" if reply.text is not None else None})
-    for piece in _pieces(reply.text or ""):
-        yield chunk({"content": piece})
-    for index, call in enumerate(_tool_calls(reply, number)):
-        opening = call["function"] | {"arguments": ""}
-        yield chunk({"tool_calls": [{"index": index, **call, "function": opening}]})
-        for piece in _pieces(call["function"]["arguments"]):
-            yield chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
-    yield chunk({}, _finish_reason(reply))
-    if (request.get("stream_options") or {}).get("include_usage"):
-        yield _envelope(request, number, "chat.completion.chunk", []) | {"usage": _usage(reply, request)}
+def _whole(path: str, reply: Reply, request: Json, number: int) -> Transmission:
+    make = completion_body if path == PATHS[0] else response_body
+    body: Json = error_body(_BROKEN_MESSAGE, "server_error") if reply.fault == "error" else make(reply, request, number)
+    data = json.dumps(body).encode()
+    half = data[: len(data) // 2]
+    sent = half if reply.fault in ("cut", "malformed") else data
+    return Transmission("application/json", (sent,), len(sent) if reply.fault == "malformed" else len(data))
 
 
-def _envelope(request: Json, number: int, kind: str, choices: list[Json]) -> Json:
-    model = request.get("model", "scripted")
-    return {"id": f"chatcmpl-{number}", "object": kind, "created": 0, "model": model, "choices": choices}
+def _frames(path: str, reply: Reply, request: Json, number: int) -> Iterator[bytes]:
+    if path == PATHS[0]:
+        yield from (_frame(chunk) for chunk in completion_chunks(reply, request, number))
+        yield _DONE
+    else:
+        yield from (_frame(event, event["type"]) for event in response_events(reply, request, number))
 
 
-def _finish_reason(reply: Reply) -> str:
-    return reply.finish_reason or ("tool_calls" if reply.tool_calls else "stop")
+def _faulty(path: str, reply: Reply, frames: list[bytes]) -> list[bytes]:
+    before = frames[: reply.fault_after]
+    match reply.fault:
+        case "empty":
+            return [frame for frame in frames if frame == _DONE]
+        case "cut":
+            return before
+        case "unfinished":
+            return [*before, *(frame for frame in frames[-1:] if frame == _DONE)]
+        case "malformed":
+            return [*before, b'data: {"id": "\n\n']
+        case "error":
+            return [*before, _error_frame(path)]
+    return frames
 
 
-def _tool_calls(reply: Reply, number: int) -> list[Json]:
-    return [
-        {
-            "id": call.id or f"call_{number}_{index}",
-            "type": "function",
-            "function": {"name": call.name, "arguments": call.arguments},
-        }
-        for index, call in enumerate(reply.tool_calls)
-    ]
+def _error_frame(path: str) -> bytes:
+    if path == PATHS[0]:
+        return _frame(error_body(_BROKEN_MESSAGE, "server_error"))
+    event = {"type": "error", "code": "server_error", "message": _BROKEN_MESSAGE, "param": None, "sequence_number": 0}
+    return _frame(event, "error")
 
 
-def _usage(reply: Reply, request: Json) -> Json:
-    usage = reply.usage or _estimated_usage(reply, request)
-    return {
-        "prompt_tokens": usage.prompt,
-        "completion_tokens": usage.completion,
-        "total_tokens": usage.prompt + usage.completion,
-        "prompt_tokens_details": {"cached_tokens": usage.cached},
-    }
-
-
-def _estimated_usage(reply: Reply, request: Json) -> Usage:
-    asked = json.dumps([request["messages"], request.get("tools", [])])
-    answered = (reply.text or "") + "".join(call.name + call.arguments for call in reply.tool_calls)
-    return Usage(prompt=estimate_tokens(asked), completion=estimate_tokens(answered))
-
-
-def _pieces(text: str) -> Iterator[str]:
-    return (text[at : at + _STREAM_PIECE_CHARS] for at in range(0, len(text), _STREAM_PIECE_CHARS))
+def _frame(data: Any, event: str = "") -> bytes:
+    head = f"event: {event}\n" if event else ""
+    return f"{head}data: {json.dumps(data)}\n\n".encode()

@@ -7,8 +7,8 @@ processes, see consistent states of it and stop nobody.
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,8 @@ from domain.component import ComponentConfig
 from domain.following import Follower
 from domain.quantities import Duration, Size
 from store.base import Selection, WindowWriter
-from store.loading import Loaded
+from store.filing.keeping import open_files
+from store.loading import Loaded, LoadReport
 from store.lock import DirectoryLock
 from store.window import loading
 from store.window.arrivals import Limits as CommitLimits
@@ -218,6 +219,23 @@ def load_window(requests: Iterable[bytes | Loaded], directory: Path) -> SqliteRe
     require_sqlite()
     merge = Merge()
     return loading.load(requests, directory, step_bytes=merge.step_bytes, frame_bytes=merge.frame_bytes)
+
+
+@contextmanager
+def load_files(
+    paths: Sequence[Path], *, index_dir: Path | None = None, report: LoadReport | None = None
+) -> Iterator[SqliteReader]:
+    """The window of some trace files, read at once when it was made before and the files are still the same.
+
+    It is kept below `index_dir`, else beside the first file as `<name>.halo-window/`, and grows with the files; where
+    that cannot be written, and for pipes, in a temporary directory that goes at the end. `report` is told, each time,
+    what the files hold and which lines cannot be used.
+    PermanentError when a file cannot be read or nothing is found in all of them.
+    """
+    require_sqlite()
+    merge, told = Merge(), LoadReport() if report is None else report
+    with open_files(paths, index_dir, told, step_bytes=merge.step_bytes, frame_bytes=merge.frame_bytes) as reader:
+        yield reader
 
 
 def _completeness(config: Config) -> Completeness:

@@ -29,13 +29,14 @@ WHERE {CURRENT} AND status != 'queued' RETURNING *
 
 
 def insert_run(connection: sqlite3.Connection, run: Run, title: str) -> bool:
-    """Queue a run with its conversation; False when its schedule has one waiting or had this slot."""
+    """Queue a run, with its conversation if that is new; False when its schedule has one waiting or had this slot."""
     slot = as_text(run.scheduled_for) if run.scheduled_for else None
     if run.schedule_id and connection.execute(_TAKEN, (run.schedule_id, slot, run.agent_uuid)).fetchone():
         return False
     now = as_text(run.created_at)
     connection.execute(
-        "INSERT INTO conversations (id, title, agent_uuid, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO conversations (id, title, agent_uuid, created_at, updated_at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (id) DO NOTHING",
         (run.conversation_id, title, run.agent_uuid, now, now),
     )
     if run.options.prompt:

@@ -135,14 +135,16 @@ def _end_with_report(
     connection: sqlite3.Connection, run_id: str, attempt: int, report: Report, status: RunStatus, now: str
 ) -> sqlite3.Row | None:
     coverage = report.coverage
+    reason = report.inquiry.incomplete or None if report.inquiry is not None else None
     row: sqlite3.Row | None = connection.execute(
-        "UPDATE runs SET status = ?, finished_at = ?, report_id = ?, traces = ?, spans = ?, error = NULL "
+        "UPDATE runs SET status = ?, finished_at = ?, report_id = ?, traces = ?, spans = ?, error = ? "
         f"WHERE {CURRENT} RETURNING *",
-        (status, now, report.report_id, coverage.traces, coverage.spans, run_id, attempt),
+        (status, now, report.report_id, coverage.traces, coverage.spans, reason, run_id, attempt),
     ).fetchone()
     if row is not None:
         add_event(connection, run_id, "report_saved", {"report_id": report.report_id}, now)
-        add_event(connection, run_id, status, {"findings": len(report.findings)}, now)
+        told = {"findings": len(report.findings), **({"reason": reason} if reason else {})}
+        add_event(connection, run_id, status, told, now)
     return row
 
 

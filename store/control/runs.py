@@ -38,11 +38,12 @@ class Runs(Database):
         origin: RunOrigin = "manual",
         schedule_id: str | None = None,
         scheduled_for: datetime | None = None,
+        conversation_id: str | None = None,
     ) -> Run | None:
-        """Queue a run in a new conversation; None when this schedule already has one waiting or had this slot."""
+        """As `ControlStore.create_run`."""
         run = Run(
             id=self._new_id(),
-            conversation_id=self._new_id(),
+            conversation_id=conversation_id or self._new_id(),
             agent_uuid=agent_uuid,
             status="queued",
             window=window,

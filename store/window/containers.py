@@ -1,16 +1,19 @@
-"""Containers: the compressed bytes of hot batches and frames, and reading spans out of them.
+"""Containers: the compressed bytes of hot batches and frames, stretches of files, and reading spans out of them.
 
-Both decompress to encoded TracesData. A hot batch is compressed for speed, since a sender waits for it; a
-frame for size, with long-distance matching, because agents repeat whole message histories turn after turn.
+Bytes decompress to encoded TracesData. A hot batch is compressed for speed, since a sender waits for it; a frame for
+size, with long-distance matching, because agents repeat whole message histories turn after turn. In the place of bytes
+may stand where in a span file they are (`store.window.stretches`).
 """
 
 import json
 import sqlite3
 from collections.abc import Iterable
+from typing import Protocol
 
 import zstandard
 
 from domain.wire import Piece, locate
+from store.window.stretches import is_stretch, open_stretch
 
 HOT_LEVEL = 1
 FRAME_LEVEL = 3
@@ -73,8 +76,19 @@ def release_spans(connection: sqlite3.Connection, lost: Iterable[tuple[int, int]
             connection.execute("DELETE FROM blobs WHERE container = ?", (container,))
 
 
-class Container:
-    """An open container: spans are cut out of its bytes when they are asked for."""
+class Container(Protocol):
+    """An open container: it holds `raw`, and has a span for every ordinal that a row names."""
+
+    @property
+    def raw(self) -> bytes:
+        """What is held."""
+
+    def piece(self, ordinal: int) -> Piece:
+        """The span at an ordinal."""
+
+
+class Spans:
+    """A container of encoded spans, which are cut out of it when they are asked for."""
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
@@ -89,4 +103,6 @@ class Container:
 def open_container(connection: sqlite3.Connection, codec: Codec, number: int) -> Container | None:
     """A container by its number; None when it is gone."""
     row = connection.execute("SELECT data FROM blobs WHERE container = ?", (number,)).fetchone()
-    return None if row is None else Container(codec.decompress(row[0]))
+    if row is None:
+        return None
+    return open_stretch(row[0]) if is_stretch(row[0]) else Spans(codec.decompress(row[0]))

@@ -18,11 +18,11 @@ from store.window.dictionary import Dictionary
 from store.window.planning import Plan, keep_only
 from store.window.schema import MAX_INT
 
-_TRACES = """
+PUT_TRACES = """
 INSERT INTO traces (trace_id, revision, dirty, hot, rooted, spans, bytes, first_ns, last_ns, start_ns, end_ns,
     session, source_id)
 """
-_KNOWN_TRACES = """
+PUT_KNOWN_TRACES = """
 ON CONFLICT (trace_id) DO UPDATE SET
     revision = revision + 1, dirty = 1, hot = 1,
     rooted = max(rooted, excluded.rooted),
@@ -183,7 +183,7 @@ class Ingest:
             )
             for trace_id, tally in tallies.items()
         ]
-        execute_rows(self._connection, _TRACES, rows, _KNOWN_TRACES)
+        execute_rows(self._connection, PUT_TRACES, rows, PUT_KNOWN_TRACES)
         return {
             bytes.fromhex(str(name)): (int(key), max(now_ns - int(first_ns), 0) // 1_000_000)
             for name, key, first_ns in look_up(self._connection, _PLACES, list(tallies))

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from domain.log_events import span_event
 from domain.otlp import LogRecord, Span
 from domain.spans import SPAN_ID_BYTES, StoredSpan
-from store.window.containers import Codec, Container
+from store.window.containers import Codec, Container, Spans
 from store.window.log_planning import split_keys
 from store.window.spans import SpanSource
 
@@ -62,7 +62,7 @@ class Joiner:
 
 def _open(connection: sqlite3.Connection, codec: Codec, number: int) -> Container | None:
     row = connection.execute("SELECT data FROM logs WHERE id = ?", (number,)).fetchone()
-    return None if row is None else Container(codec.decompress(row[0]))
+    return None if row is None else Spans(codec.decompress(row[0]))
 
 
 def _joined(stored: StoredSpan, events: Mapping[bytes, list[tuple[Span.Event, int]]]) -> StoredSpan:

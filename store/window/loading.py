@@ -9,11 +9,13 @@ from pathlib import Path
 
 from domain.otlp import ExportLogsServiceRequest, ExportTraceServiceRequest
 from domain.signals import LOGS, TRACES
+from store.filing.batches import Batch
 from store.loading import Loaded
 from store.window.connecting import WINDOW_NAME, connect_reader
 from store.window.containers import Codec
 from store.window.ingest import Ingest
 from store.window.known_logs import KnownLogs
+from store.window.lines import LineWriter
 from store.window.log_planning import plan_logs
 from store.window.logs import append_logs
 from store.window.merging import Completeness, fold, next_to_fold
@@ -21,13 +23,14 @@ from store.window.opening import open_window
 from store.window.packing import place, settle
 from store.window.planning import plan
 from store.window.reader import SqliteReader
-from store.window.rolling import apply_rebuilt, rebuild_due
+from store.window.rolling import apply_rebuilt, rebuild_inside
 from store.window.schema import MAX_INT
 from store.window.spans import CACHED_BYTES
 from store.window.transactions import transaction
 
-_COMPLETE = Completeness(0, 0)
-_NOW_NS = MAX_INT // 2
+COMPLETE = Completeness(0, 0)
+LOADED_NS = MAX_INT // 2
+"""When what is in files arrives: at a time before which nothing else does."""
 _NO_LIMIT = 2**50
 
 
@@ -40,6 +43,20 @@ def save_completeness(connection: sqlite3.Connection, completeness: Completeness
         )
 
 
+def create_window(directory: Path) -> sqlite3.Connection:
+    """The writing connection of a window for files in `directory`, made if need be."""
+    directory.mkdir(parents=True, exist_ok=True)
+    connection = open_window(directory, max_file_bytes=_NO_LIMIT)
+    connection.execute("PRAGMA synchronous=OFF")
+    save_completeness(connection, COMPLETE)
+    return connection
+
+
+def open_loaded(directory: Path) -> SqliteReader:
+    """The reading door of a window made of files."""
+    return SqliteReader(directory, lambda: LOADED_NS)
+
+
 def load(requests: Iterable[bytes | Loaded], directory: Path, *, step_bytes: int, frame_bytes: int) -> SqliteReader:
     """Encoded requests, of traces unless they say otherwise, as a complete window in `directory`, made if need be.
 
@@ -47,55 +64,68 @@ def load(requests: Iterable[bytes | Loaded], directory: Path, *, step_bytes: int
     the records that belong to spans are kept.
     PermanentError when a request is none of its signal; RetryableError when the disk is full.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    connection = open_window(directory, max_file_bytes=_NO_LIMIT)
+    connection = create_window(directory)
     try:
-        connection.execute("PRAGMA synchronous=OFF")
-        save_completeness(connection, _COMPLETE)
-        loaded = _append_all(connection, requests)
-        reading = connect_reader(directory / WINDOW_NAME)
-        try:
-            _roll_up(connection, reading)
-            if loaded > CACHED_BYTES:
-                _fold(connection, reading, step_bytes, frame_bytes)
-        finally:
-            reading.close()
+        filling = Filling(connection)
+        for each in requests:
+            with transaction(connection):
+                filling.add(each)
+            filling.committed()
+        with transaction(connection):
+            filling.roll_up()
+        if filling.size_bytes > CACHED_BYTES:
+            fold_all(connection, directory, step_bytes, frame_bytes)
     finally:
         connection.close()
-    return SqliteReader(directory, lambda: _NOW_NS)
+    return open_loaded(directory)
 
 
-def _append_all(connection: sqlite3.Connection, requests: Iterable[bytes | Loaded]) -> int:
-    """How many bytes were appended."""
-    codec = Codec()
-    ingest, known_logs = Ingest(connection, codec), KnownLogs()
-    size_bytes = 0
-    for each in requests:
+class Filling:
+    """Puts what files hold into a window; the caller owns the transactions."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.size_bytes = 0
+        self._connection = connection
+        self._codec = Codec()
+        self._ingest = Ingest(connection, self._codec)
+        self._known_logs = KnownLogs()
+        self._lines = LineWriter(connection, self._ingest.dictionary, LOADED_NS)
+
+    def add(self, each: bytes | Loaded) -> None:
+        """A request, of traces unless it says otherwise."""
         signal, request = each if isinstance(each, Loaded) else (TRACES, each)
         if signal is LOGS:
             logs = plan_logs(request, ExportLogsServiceRequest.FromString(request))
-            with transaction(connection):
-                append_logs(connection, codec, known_logs, [logs], _NOW_NS)
-            continue
+            append_logs(self._connection, self._codec, self._known_logs, [logs], LOADED_NS)
+            return
         planned = plan(request, ExportTraceServiceRequest.FromString(request))
-        with transaction(connection):
-            ingest.append([planned], _NOW_NS)
-        ingest.dictionary.committed()
-        size_bytes += len(request)
-    return size_bytes
+        self._ingest.append([planned], LOADED_NS)
+        self.size_bytes += len(request)
+
+    def add_lines(self, path: str, batch: Batch) -> bool:
+        """The rows of a batch of lines; False, and nothing added, when a span of it is there already."""
+        return self._lines.append(path, batch)
+
+    def committed(self) -> None:
+        """What was added is there to stay."""
+        self._ingest.dictionary.committed()
+
+    def roll_up(self) -> None:
+        """Bring the sums of all traces that changed up to date."""
+        while rebuilt := rebuild_inside(self._connection, LOADED_NS, force=True):
+            apply_rebuilt(self._connection, rebuilt)
 
 
-def _roll_up(writing: sqlite3.Connection, reading: sqlite3.Connection) -> None:
-    while rebuilt := rebuild_due(reading, _NOW_NS, force=True):
-        with transaction(writing):
-            apply_rebuilt(writing, rebuilt)
-
-
-def _fold(writing: sqlite3.Connection, reading: sqlite3.Connection, step_bytes: int, frame_bytes: int) -> None:
+def fold_all(writing: sqlite3.Connection, directory: Path, step_bytes: int, frame_bytes: int) -> None:
+    """Fold every trace into frames of its agent."""
     codec = Codec()
-    while chosen := next_to_fold(reading, _COMPLETE.cuts(_NOW_NS), step_bytes):
-        frames, settled = fold(reading, codec, chosen, frame_bytes=frame_bytes, step_bytes=step_bytes)
-        with transaction(writing):
-            settle(writing, settled)
-            for frame in frames:
-                place(writing, frame)
+    reading = connect_reader(directory / WINDOW_NAME)
+    try:
+        while chosen := next_to_fold(reading, COMPLETE.cuts(LOADED_NS), step_bytes):
+            frames, settled = fold(reading, codec, chosen, frame_bytes=frame_bytes, step_bytes=step_bytes)
+            with transaction(writing):
+                settle(writing, settled)
+                for frame in frames:
+                    place(writing, frame)
+    finally:
+        reading.close()

@@ -10,9 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from domain.claims import Scalar
 from domain.errors import ConfigError, PermanentError
 from domain.following import SavedBucket
 from domain.spans import SPAN_ID_BYTES, TRACE_ID_BYTES, Agent, StoredSpan, StoredTrace, TraceSummary
+from domain.sql import NO_ARGS, SQL_LIMITS, SqlAnswer, SqlLimits, sql_schema
 from store.base import Selected, Selection, TraceFilter
 from store.window.connecting import WINDOW_NAME
 from store.window.joining import Joiner
@@ -21,6 +23,7 @@ from store.window.pool import Pool
 from store.window.schema import MAX_INT, NOBODY
 from store.window.selecting import list_traces, select
 from store.window.spans import Location, SpanSource
+from store.window.sql import SqlReader
 from store.window.summaries import completeness_cuts, summaries
 
 _T = TypeVar("_T")
@@ -46,6 +49,7 @@ class SqliteReader:
         self._now_ns = now_ns
         self._source = SpanSource()
         self._joiner = Joiner(self._source)
+        self._sql = SqlReader(directory / WINDOW_NAME, now_ns, on_damage)
 
     def __enter__(self) -> Self:
         return self
@@ -58,6 +62,7 @@ class SqliteReader:
     def close(self) -> None:
         """Close connections; calls under way finish."""
         self._pool.close()
+        self._sql.close()
 
     def agents(self, since_ns: int | None = None) -> list[Agent]:
         """As `WindowReader.agents`."""
@@ -147,6 +152,16 @@ class SqliteReader:
             if self._joiner.has_logs(file, connection):
                 logs = connection.execute("SELECT coalesce(sum(records), 0) FROM logs").fetchone()[0]
         return {**totals, "hot_bytes": hot_bytes, "frames": frames, "log_records": logs}
+
+    def query(
+        self, sql: str, args: Mapping[str, Scalar] = NO_ARGS, *, selection: Selection, limits: SqlLimits = SQL_LIMITS
+    ) -> SqlAnswer:
+        """As `WindowReader.query`."""
+        return self._sql.query(sql, args, selection, limits)
+
+    def query_schema(self) -> str:
+        """As `WindowReader.query_schema`."""
+        return sql_schema()
 
     def _trace(self, file: int, connection: sqlite3.Connection, key: int) -> StoredTrace | None:
         cuts = completeness_cuts(connection, self._now_ns())

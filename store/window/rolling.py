@@ -43,10 +43,15 @@ def rebuild_due(connection: sqlite3.Connection, now_ns: int, *, force: bool) -> 
     """The next traces to roll up, a bounded number, rebuilt; with `force` even those that are not quiet."""
     connection.execute("BEGIN")
     try:
-        own = own_service(connection)
-        return [Rebuilt(before, rebuild(connection, before.key, own)) for before in _due(connection, now_ns, force)]
+        return rebuild_inside(connection, now_ns, force=force)
     finally:
         connection.execute("ROLLBACK")
+
+
+def rebuild_inside(connection: sqlite3.Connection, now_ns: int, *, force: bool) -> list[Rebuilt]:
+    """As `rebuild_due`, in the caller's transaction."""
+    own = own_service(connection)
+    return [Rebuilt(before, rebuild(connection, before.key, own)) for before in _due(connection, now_ns, force)]
 
 
 def _due(connection: sqlite3.Connection, now_ns: int, force: bool) -> list[Share]:
@@ -71,7 +76,7 @@ def apply_rebuilt(connection: sqlite3.Connection, rebuilt: Sequence[Rebuilt]) ->
     applied = 0
     numbers: dict[Identity, int] = {}
     for before, sums in rebuilt:
-        agent, nested = _agents(connection, sums, numbers)
+        agent, nested = agents_of(connection, sums, numbers)
         listed = json.dumps(nested) if nested else None
         values = (agent, agent, listed, sums.start_ns, sums.end_ns, sums.rooted, sums.has_root, sums.root_name)
         counts = (sums.llm_spans, sums.tool_spans, sums.error_spans, sums.leaf_errors)
@@ -88,7 +93,7 @@ def apply_rebuilt(connection: sqlite3.Connection, rebuilt: Sequence[Rebuilt]) ->
     return applied
 
 
-def _agents(connection: sqlite3.Connection, sums: RollUp, numbers: dict[Identity, int]) -> tuple[int, list[int]]:
+def agents_of(connection: sqlite3.Connection, sums: RollUp, numbers: dict[Identity, int]) -> tuple[int, list[int]]:
     """The numbers of a trace's owner and of the other agents in it; `numbers` remembers those met before."""
     if sums.owner is None:
         return NOBODY, []

@@ -122,8 +122,26 @@ class _Marks:
 def roll_up(rows: Iterable[Sequence[Any]], own_service: int | None) -> RollUp:
     """The roll-up of a trace from its rows (`COLUMNS`, by span id); `own_service` is HALO's own, if known."""
     sums, marks = RollUp(), _Marks()
+    add, start, end = marks.tree.add, sums.start_ns, sums.end_ns
     for position, row in enumerate(rows):
-        _mark(sums, marks, position, row, own_service)
+        span_id, parent_id, service, name, kind, status, start_ns, duration_ns, agent_id, agent_name, *_ = row
+        add(span_id, parent_id)
+        if start_ns < start:
+            start = start_ns
+        end_ns = start_ns + duration_ns if duration_ns and duration_ns > 0 else start_ns
+        if end_ns > end:
+            end = end_ns
+        if status == _ERROR:
+            marks.errors.append(position)
+        if kind == _LLM:
+            marks.llms.append((position, min(row[10] or 0, _MAX_TOKENS), min(row[11] or 0, _MAX_TOKENS)))
+        elif kind == _TOOL:
+            sums.tool_spans += 1
+        first = marks.first
+        if kind == _AGENT or parent_id is None or first is None or start_ns <= first[0]:
+            kept = _Kept(start_ns, span_id, position, service, name, status, agent_id, agent_name)
+            _mark(sums, marks, kept, kind, (parent_id, duration_ns), own_service)
+    sums.start_ns, sums.end_ns = start, end
     sums.spans = len(marks.tree.ids)
     sums.error_spans = len(marks.errors)
     sums.llm_spans = len(marks.llms)
@@ -133,36 +151,19 @@ def roll_up(rows: Iterable[Sequence[Any]], own_service: int | None) -> RollUp:
     return sums
 
 
-def _mark(sums: RollUp, marks: _Marks, position: int, row: Sequence[Any], own_service: int | None) -> None:
-    span_id, parent_id, service, name, kind, status, start_ns, duration_ns, agent_id, agent_name, inputs, outputs = row
-    marks.tree.add(span_id, parent_id)
-    _stretch(sums, start_ns, start_ns + duration_ns if duration_ns else start_ns)
-    if status == _ERROR:
-        marks.errors.append(position)
-    if kind == _LLM:
-        marks.llms.append((position, min(inputs or 0, _MAX_TOKENS), min(outputs or 0, _MAX_TOKENS)))
-    elif kind == _TOOL:
-        sums.tool_spans += 1
-    is_own = service == own_service
-    names_agent = kind == _AGENT and not is_own and (agent_id or agent_name) is not None
-    is_first = not is_own and (marks.first is None or (start_ns, span_id) < marks.first[:2])
-    if names_agent or is_first or parent_id is None:
-        kept = _Kept(start_ns, span_id, position, service, name, status, agent_id, agent_name)
-        if names_agent:
-            marks.agents.append(kept)
-        if is_first:
-            marks.first = kept
-        if parent_id is None:
-            sums.rooted = sums.rooted or duration_ns is not None
-            marks.root = min(marks.root or kept, kept)
-
-
-def _stretch(sums: RollUp, start_ns: int, end_ns: int) -> None:
-    if start_ns < sums.start_ns:
-        sums.start_ns = start_ns
-    end_ns = max(start_ns, end_ns)
-    if end_ns > sums.end_ns:
-        sums.end_ns = end_ns
+def _mark(
+    sums: RollUp, marks: _Marks, kept: _Kept, kind: int, root: tuple[int | None, int | None], own_service: int | None
+) -> None:
+    """A span that may be the first, the root, or name an agent; `root` is its parent and its duration."""
+    parent_id, duration_ns = root
+    is_own = kept.service == own_service
+    if kind == _AGENT and not is_own and (kept.agent_id or kept.agent_name) is not None:
+        marks.agents.append(kept)
+    if not is_own and (marks.first is None or kept[:2] < marks.first[:2]):
+        marks.first = kept
+    if parent_id is None:
+        sums.rooted = sums.rooted or duration_ns is not None
+        marks.root = min(marks.root or kept, kept)
 
 
 def _count_leaves(sums: RollUp, marks: _Marks) -> None:

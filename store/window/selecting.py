@@ -16,9 +16,9 @@ _OF_AGENTS = (
     "(t.agent IN (SELECT value FROM json_each(:agents)) OR t.id IN (SELECT trace FROM trace_agents WHERE agent IN"
     " (SELECT value FROM json_each(:agents))))"
 )
-_COMPLETE = "(t.last_ns <= :idle OR (t.rooted AND t.last_ns <= :quiet))"
-_KEYS = f"SELECT t.end_ns, t.id FROM traces t WHERE {{}} AND {_COMPLETE}"
-_REST = f"SELECT t.rooted, count(*) FROM traces t WHERE {{}} AND NOT {_COMPLETE} GROUP BY t.rooted"
+COMPLETE = "(t.last_ns <= :idle OR (t.rooted AND t.last_ns <= :quiet))"
+_KEYS = f"SELECT t.end_ns, t.id FROM traces t WHERE {{}} AND {COMPLETE}"
+_REST = f"SELECT t.rooted, count(*) FROM traces t WHERE {{}} AND NOT {COMPLETE} GROUP BY t.rooted"
 _SORTS: Mapping[str, tuple[str, Callable[[TraceSummary], int]]] = {
     "start": ("t.start_ns", lambda trace: trace.start_ns),
     "duration": ("t.end_ns - t.start_ns", lambda trace: trace.end_ns - trace.start_ns),
@@ -30,13 +30,11 @@ _SORTS: Mapping[str, tuple[str, Callable[[TraceSummary], int]]] = {
 
 def select(connection: sqlite3.Connection, selection: Selection, now_ns: int) -> Selected:
     """As `store.base.WindowReader.select`, over one state of the window."""
-    quiet, idle = cuts = completeness_cuts(connection, now_ns)
+    cuts = completeness_cuts(connection, now_ns)
     wanted = selection.agent_uuids
     numbers = None if wanted is None else agent_numbers(connection, wanted)
     from_ns, to_ns = max(selection.end_from_ns, 0), min(selection.end_to_ns, MAX_INT)
-    values = {"from": from_ns, "to": to_ns, "quiet": quiet, "idle": idle, "agents": json.dumps(numbers)}
-    of_agents = f"t.agent <> {NOBODY}" if numbers is None else _OF_AGENTS
-    where = f"NOT t.dirty AND t.end_ns >= :from AND t.end_ns < :to AND {of_agents}"
+    where, values = conditions(selection, numbers, cuts)
     complete = connection.execute(_KEYS.format(where), values).fetchall()
     rest = Counter(dict(connection.execute(_REST.format(where), values)))
     for fresh in freshen(connection, "end_ns >= ?", (from_ns,)):
@@ -53,6 +51,20 @@ def select(connection: sqlite3.Connection, selection: Selection, now_ns: int) ->
         open=rest[0],
         dropped_spans=dropped_spans(connection, from_ns, to_ns, numbers),
     )
+
+
+def conditions(
+    selection: Selection, numbers: Sequence[int] | None, cuts: tuple[int, int]
+) -> tuple[str, dict[str, object]]:
+    """What holds for the rolled-up traces `t` of a selection, and its values; `COMPLETE` is one more condition.
+
+    `numbers` are those of the selection's agents, None for all; `cuts` as of `completeness_cuts`.
+    """
+    quiet, idle = cuts
+    from_ns, to_ns = max(selection.end_from_ns, 0), min(selection.end_to_ns, MAX_INT)
+    values = {"from": from_ns, "to": to_ns, "quiet": quiet, "idle": idle, "agents": json.dumps(numbers)}
+    of_agents = f"t.agent <> {NOBODY}" if numbers is None else _OF_AGENTS
+    return f"NOT t.dirty AND t.end_ns >= :from AND t.end_ns < :to AND {of_agents}", values
 
 
 def agent_numbers(connection: sqlite3.Connection, uuids: Sequence[str]) -> list[int]:

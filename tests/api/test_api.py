@@ -109,6 +109,12 @@ async def test_a_run_looks_at_the_last_day_unless_told_otherwise(api: Asker) -> 
         "span_limit": 10_000,
         "max_subagent_depth": 3,
         "max_turns": 50,
+        "no_model": False,
+        "subagent_model_id": None,
+        "reasoning_effort": None,
+        "budget_tokens": None,
+        "budget_usd": None,
+        "budget_seconds": None,
     }
     assert api.control.titles["conv-1"] == "researcher, 2025-03-01 12:00 to 2025-03-02 12:00 UTC"
 

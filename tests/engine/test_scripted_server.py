@@ -223,7 +223,7 @@ def test_the_models_are_listed(serve: Serve) -> None:
         ("/chat/completions", b"{", 400),
         ("/chat/completions", b"[]", 400),
         ("/chat/completions", b'{"model": "small"}', 400),
-        ("/responses", b'{"input": []}', 404),
+        ("/responses", b'{"model": "small"}', 400),
         ("/embeddings", None, 404),
     ],
 )

@@ -1,0 +1,65 @@
+"""Pages of trace summaries."""
+
+from dataclasses import replace
+from typing import Any, Literal
+
+from pydantic import Field
+
+from engine.querying.bounding import bounded
+from engine.querying.expressions import Limit
+from engine.querying.filters import Filters
+from engine.querying.memory import Answered, answered, room_of
+from engine.querying.selecting import meant
+from engine.querying.summaries import Sort, page
+from engine.tooling import Arguments, ToolConfig, Work
+
+
+class Config(ToolConfig):
+    """Limits of a page."""
+
+    scan_s: float = Field(default=20.0, gt=0, description="Longest that filters may read spans.")
+
+
+class Input(Arguments):
+    """Which traces, in what order, and which page of them."""
+
+    filters: Filters
+    limit: int = Field(default=50, ge=1, le=500)
+    offset: int = Field(default=0, ge=0)
+    sort: Sort = Field(default="arrival", description="What to order by; arrival is the order of the file.")
+    order: Literal["asc", "desc"] = "asc"
+
+
+class QueryTraces:
+    """Lists traces."""
+
+    name = "query_traces"
+    description = (
+        "Summaries of traces, a page at a time, with the exact total. raw_jsonl_bytes tells how large a trace is: well "
+        "below 150,000, view_trace shows all of it. Sort by duration, tokens, errors or spans with order=desc to see "
+        "the extremes first."
+    )
+    arguments = Input
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def offered(self, work: Work) -> bool:
+        """To every agent."""
+        return True
+
+    async def answer(self, given: Input, work: Work) -> dict[str, Any]:
+        """The page, and how many traces there are in all."""
+
+        def make() -> Answered:
+            traces = meant(work.window, given.filters, Limit(self.config.scan_s))
+            found = page(work.window, traces, given.sort, given.order, given.limit, given.offset)
+            next_step = "ask for the next page: offset plus the number of traces here"
+            return replace(found, values=bounded(found.values, "traces", room_of(self.config), next_step))
+
+        return await answered(work, (self.name, given.model_dump_json()), make)
+
+
+def create(config: Config) -> QueryTraces:
+    """The tool."""
+    return QueryTraces(config)

@@ -1,0 +1,1 @@
+"""What the trace tools share, and a small window to ask."""

@@ -1,0 +1,1 @@
+"""The tools a model may call, each at work on a window."""
