@@ -41,17 +41,23 @@ def ask(
     window: FactWindow, detectors: Mapping[str, Detector], query: str, args: Mapping[str, Scalar]
 ) -> Mapping[str, Scalar]:
     """What a named query answers; LookupError when there is none of that name, ValueError for wrong arguments."""
+    try:
+        return expected(window, measured(window, detectors, query, args))
+    finally:
+        window.let_go()
+
+
+def measured(window: FactWindow, detectors: Mapping[str, Detector], query: str, args: Mapping[str, Scalar]) -> Measure:
+    """The spans that a named query counts; errors as those of `ask`."""
     if query == SPANS:
-        return expected(window, _described(window, args))
+        return _described(window, args)
     detector = detector_for(detectors, query)
     if detector is None:
         raise LookupError(f"there is no query {query!r}")
     try:
-        return expected(window, detector.measure(window, args))
+        return detector.measure(window, args)
     except Exception as error:
         raise ValueError(f"{query} cannot take these arguments ({type(error).__name__})") from error
-    finally:
-        window.let_go()
 
 
 def _described(window: FactWindow, args: Mapping[str, Scalar]) -> Measure:

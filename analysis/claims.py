@@ -5,9 +5,11 @@ Whoever makes a claim, a detector, a person or a model, it is checked in the sam
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isinf
 
 from analysis.asking import ask
 from analysis.contingency import Table, fisher_exact
+from analysis.counting import rounded_rate
 from analysis.detecting import Detector
 from analysis.evidence import ReadSpan
 from analysis.facts import FactWindow, SpanFact
@@ -24,6 +26,7 @@ from domain.claims import (
     ExistsClaim,
     OrderClaim,
     RateClaim,
+    RefusedClaim,
     Share,
     SpanRef,
     Verdict,
@@ -56,6 +59,18 @@ class Checker:
             verdict, found = "not_checkable", str(error)
         return Checked(claim=claim, verdict=verdict, found=found, about=about)
 
+    def filled(self, claim: Claim) -> Claim:
+        """A claim whose number was left open (infinite), with the number that the evidence answers, if there is one."""
+        try:
+            if isinstance(claim, CountClaim) and isinf(claim.value):
+                return claim.model_copy(update={"value": self._number(claim.ask)})
+            if isinstance(claim, RateClaim) and isinf(claim.value):
+                affected, of = self._share(Share(affected=claim.numerator, of=claim.denominator))
+                return claim.model_copy(update={"value": rounded_rate(affected / of)}) if of else claim
+        except _NotCheckableError:
+            return claim
+        return claim
+
     def _judge(self, claim: Claim) -> tuple[Verdict, str]:
         match claim:
             case CountClaim():
@@ -70,6 +85,8 @@ class Checker:
                 return _judged(self._number(claim.ask), 0, 0)
             case ComparisonClaim():
                 return self._judge_comparison(claim)
+            case RefusedClaim():
+                raise _NotCheckableError("what it said is not kept")
 
     def _number(self, asked: Ask) -> int | float:
         try:
@@ -170,6 +187,10 @@ def claims_of(findings: Sequence[Finding]) -> Iterable[tuple[Claim, str]]:
 
 def ledger_of(claims: Iterable[tuple[Claim, str]], check: Callable[[Claim, str], Checked]) -> Claims:
     """All claims with their verdicts, and how many there are of each."""
-    ledger = tuple(check(claim, about) for claim, about in claims)
+    return entered(tuple(check(claim, about) for claim, about in claims))
+
+
+def entered(ledger: tuple[Checked, ...]) -> Claims:
+    """A ledger and how many of each verdict stand in it."""
     counts = {verdict: sum(each.verdict == verdict for each in ledger) for verdict in VERDICTS}
     return Claims(**counts, ledger=ledger)

@@ -6,12 +6,12 @@ One line names each mismatch: `findings[0].counts.rate: expected X, found Y`.
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from analysis.claims import Checker, claims_of, ledger_of
+from analysis.claims import Checker, claims_of, entered, ledger_of
 from analysis.counting import counts_of, expected, splits_of, waste_of
 from analysis.coverage import agent_seen, breakdown, coverage_of
 from analysis.detecting import Measure
@@ -25,12 +25,13 @@ from analysis.sightings import finding_id, moment, seen_between
 from analysis.verifying_changes import change_lines
 from analysis.verifying_charts import chart_lines
 from analysis.verifying_frame import frame_lines
+from analysis.verifying_inquiry import inquiry_lines, refused_lines
 from analysis.verifying_quotes import quote_lines, span_lines
 from analysis.verifying_values import SHOWN_CHARS, differences
 from analysis.verifying_words import word_lines
-from domain.claims import Claim
+from domain.claims import RefusedClaim
 from domain.errors import HaloError
-from domain.report import Claims, Evidence, Finding, Query, Report
+from domain.report import Evidence, Finding, Query, Report
 from domain.version import VERSION
 
 _MAX_LINES = 10_000
@@ -68,6 +69,8 @@ def verify(
     if not lines:
         lines += told.claim_lines(read_span)
         lines += told.unclaimed_lines(read_span)
+    if not lines:
+        lines += told.inquiry_lines(read_span)
     return list(dict.fromkeys(lines))[:_MAX_LINES]
 
 
@@ -79,6 +82,7 @@ class _Told:
         self._report = report
         self._facts = facts
         self._meta = meta
+        self._of_analysis = report.mode == "analysis" or report.inquiry is not None
         self._as_told = meta.get("halo_version", VERSION) == VERSION
         self._shipped = shipped_detectors() | load_detectors({name: settings[name] for name in settings if "." in name})
         self._looked: Looked = look(facts, load_detectors(settings), missing)
@@ -152,7 +156,7 @@ class _Told:
 
     def quote_lines(self, read_span: ReadSpan) -> Iterator[str]:
         """Quotes that are not where the report says, or not those that its findings call for."""
-        if self._report.mode != "analysis" or not self._as_told:
+        if not self._of_analysis or not self._as_told:
             return quote_lines(self._report, read_span, None)
         seen = {each.fingerprint: each.story.lead for each in self._order}
 
@@ -164,24 +168,33 @@ class _Told:
 
     def claim_lines(self, read_span: ReadSpan) -> Iterator[str]:
         """Verdicts of the ledger that are not ours, and sums that do not add up."""
-        yield from differences("claims", self._ledger(self._claimed(), read_span), self._report.claims)
+        said = self._report.claims
+        check = self._checker(read_span).check
+        ledger = tuple(
+            each if isinstance(each.claim, RefusedClaim) else check(each.claim, each.about) for each in said.ledger
+        )
+        yield from refused_lines(self._report)
+        yield from differences("claims", entered(ledger), said)
 
     def unclaimed_lines(self, read_span: ReadSpan) -> Iterator[str]:
         """What the findings call for and the ledger does not hold; tells nothing where the findings are wrong."""
-        said = self._report.claims
-        if self._report.mode != "analysis" or not self._as_told:
+        if not self._of_analysis or not self._as_told:
             return
-        due = self._ledger(claims_of(self._report.findings), read_span)
-        if len(due.ledger) != len(said.ledger):
-            yield f"claims.ledger: expected {len(due.ledger)} entries, found {len(said.ledger)}"
+        due = ledger_of(claims_of(self._report.findings), self._checker(read_span).check).ledger
+        said = self._report.claims.ledger
+        of_model = self._report.mode == "model"
+        if len(due) > len(said) or (len(due) < len(said) and not of_model):
+            yield f"claims.ledger: expected {len(due)} entries, found {len(said)}"
         else:
-            yield from differences("claims", due, said)
+            yield from differences("claims.ledger", due, said[: len(due)])
 
-    def _claimed(self) -> Iterator[tuple[Claim, str]]:
-        return ((each.claim, each.about) for each in self._report.claims.ledger)
+    def inquiry_lines(self, read_span: ReadSpan) -> Iterator[str]:
+        """What a model added and the evidence does not bear out; call after the ledger was checked."""
+        own = sum(1 for _ in claims_of(self._report.findings))
+        return inquiry_lines(self._report, self._facts, self._shipped, read_span, own)
 
-    def _ledger(self, claims: Iterable[tuple[Claim, str]], read_span: ReadSpan) -> Claims:
-        return ledger_of(claims, Checker(self._facts, self._shipped, read_span).check)
+    def _checker(self, read_span: ReadSpan) -> Checker:
+        return Checker(self._facts, self._shipped, read_span)
 
     def other_lines(self) -> Iterator[str]:
         """Findings that are missing or misplaced, and words that say other than the evidence does.

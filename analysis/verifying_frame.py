@@ -18,7 +18,7 @@ def frame_lines(report: Report, meta: Mapping[str, str], noted: Sequence[str], l
     """
     try:
         yield from _identity_lines(report, meta)
-        if report.mode == "analysis" and "unreadable_traces" in meta:
+        if (report.mode == "analysis" or report.inquiry is not None) and "unreadable_traces" in meta:
             yield from differences("notes", _notes(meta, noted, left_out), report.notes)
     except ValueError as error:
         yield f"evidence.meta: {error}"

@@ -47,14 +47,15 @@ def quote_lines(
     """
     for at, finding in enumerate(report.findings):
         path = f"findings[{at}].evidence"
-        lines = list(_lines_of(path, finding, read_span))
+        lines = list(evidence_lines(path, finding.evidence, read_span))
         if not lines and called_for is not None:
             lines += differences(path, tuple(called_for(finding)), finding.evidence)
         yield from lines
 
 
-def _lines_of(path: str, finding: Finding, read_span: ReadSpan) -> Iterator[str]:
-    for place, item in enumerate(finding.evidence):
+def evidence_lines(path: str, evidence: Sequence[Evidence], read_span: ReadSpan) -> Iterator[str]:
+    """A line for each of some quotes that is not where it is said to be."""
+    for place, item in enumerate(evidence):
         stored = read_span(item.trace_id, item.span_id)
         if stored is None:
             yield f"{path}[{place}].span_id: span {item.span_id} of trace {item.trace_id} is not in the evidence"
@@ -88,7 +89,9 @@ def _quote_lines(path: str, item: Evidence, stored: StoredSpan) -> Iterator[str]
 
 def span_lines(report: Report, facts: FactWindow, read_span: ReadSpan) -> Iterator[str]:
     """A line for each cited span whose frozen facts do not follow from its bytes."""
-    cited = {(item.trace_id, item.span_id) for finding in report.findings for item in finding.evidence}
+    evidence = [finding.evidence for finding in report.findings]
+    evidence += [finding.evidence for finding in report.inquiry.findings] if report.inquiry else []
+    cited = {(item.trace_id, item.span_id) for items in evidence for item in items}
     for trace_id, span_id in sorted(cited):
         stored = read_span(trace_id, span_id)
         frozen = facts.by_ref.get((trace_id, span_id))

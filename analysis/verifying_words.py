@@ -18,15 +18,15 @@ def word_lines(
 ) -> Iterator[str]:
     """Mismatches between the words of a report and what its evidence lets one say; `measures` are its findings'.
 
-    A model may add to explanations, fixes and the narrative; then those are claims with checks of their own,
-    and only titles and severities are compared here.
+    What a model adds stands apart (`inquiry`) and has checks of its own. A report in mode "model" without that is of
+    another making, and only its titles and severities are compared here.
     """
     places = {finding.fingerprint: at for at, finding in enumerate(report.findings)}
     for each in order:
         at = places.get(each.fingerprint)
         if at is not None:
             yield from _finding_lines(f"findings[{at}]", report, report.findings[at], facts, each)
-    if report.mode == "analysis":
+    if _is_of_analysis(report):
         proposed = {each.fingerprint for each in order}
         for at, finding in enumerate(report.findings):
             if finding.fingerprint not in proposed and at in measures:
@@ -43,7 +43,7 @@ def _finding_lines(path: str, report: Report, finding: Finding, facts: FactWindo
         "title": candidate.title,
         "severity": severity_of(candidate.severity, measure, each.impact, len(facts.traces)),
     }
-    if report.mode == "analysis":
+    if _is_of_analysis(report):
         counts = counts_of(measure)
         told |= {
             "category": candidate.category,
@@ -58,6 +58,11 @@ def _finding_lines(path: str, report: Report, finding: Finding, facts: FactWindo
     if finding.status == "resolved":
         yield f"{path}.status: 'resolved', though it is seen"
     yield from _told(path, finding, told)
+
+
+def _is_of_analysis(report: Report) -> bool:
+    """Whether all but an inquiry is the analysis's own."""
+    return report.mode == "analysis" or report.inquiry is not None
 
 
 def _asked(queries: Sequence[Query]) -> tuple[dict[str, object], ...]:

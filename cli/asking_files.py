@@ -13,6 +13,7 @@ from engine.models.messages import AgentMessage
 from engine.window import Analysed, TraceWindow
 from scheduler.analysing import Produced, produced_of
 from store.base import Selection, WindowReader
+from telemetry.logs import configure_logs
 
 Tell = Callable[[str], None]
 
@@ -32,6 +33,7 @@ def ask_model(
 
     PermanentError, RetryableError: the model could not be asked, so its question is without an answer.
     """
+    configure_logs("warning" if quiet else "info", "console")
     window = TraceWindow(reader, selection, agent, lambda: Analysed(produced.built, reader.span))
     checkpoint = _usable(question.config.checkpoint_path, question, tell)
     config = question.config.model_copy(update={"checkpoint_path": checkpoint})

@@ -98,8 +98,17 @@ class ComparisonClaim(ClaimModel):
     relation: Literal["higher", "lower", "different"]
 
 
+class RefusedClaim(ClaimModel):
+    """What a report keeps of a claim that a model made and nothing bore out: its kind, and none of its words."""
+
+    type: Literal["refused"] = "refused"
+    text: Literal["a model's claim, refused"] = "a model's claim, refused"
+    kind: Literal["count", "rate", "exists", "order", "absence", "comparison", "unreadable"]
+
+
 Claim = Annotated[
-    CountClaim | RateClaim | ExistsClaim | OrderClaim | AbsenceClaim | ComparisonClaim, Field(discriminator="type")
+    CountClaim | RateClaim | ExistsClaim | OrderClaim | AbsenceClaim | ComparisonClaim | RefusedClaim,
+    Field(discriminator="type"),
 ]
 
 

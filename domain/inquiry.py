@@ -7,8 +7,21 @@ from pydantic import Field
 from domain.report_values import Counts, Evidence, Owner, Query, ReportModel, Severity
 
 
+class Wording(ReportModel):
+    """A model's sentences with references in the places of their numbers: what its texts are made from.
+
+    `{claim:3}` stands for what the ledger's entry 3 was found to be, `{finding:0}` for the counts of the model's
+    finding 0, both counted from 0; `{claim:3.rate}` is a part of it. There is no other number in them.
+    """
+
+    title: str = ""
+    explanation: str = ""
+    fix: str = ""
+    answer_md: str = ""
+
+
 class ModelFinding(ReportModel):
-    """A finding that a model made: opinions (title, explanation, fix) on claims that were all confirmed.
+    """A finding that a model made: opinions (title, explanation, fix) on claims that were confirmed.
 
     `counts` and `query` are those of its measure, recomputed; `claims` point into the report's ledger.
     """
@@ -26,6 +39,10 @@ class ModelFinding(ReportModel):
     evidence: tuple[Evidence, ...] = ()
     claims: tuple[int, ...] = Field(description="Positions in the ledger of the claims it rests on.")
     about: str = Field(default="", description="Fingerprint of the analysis's finding that it explains.")
+    of: Query | None = Field(
+        default=None, description="What answers how many there could have been; none where `query` does."
+    )
+    wording: Wording = Field(default_factory=Wording, description="Its texts with references instead of numbers.")
 
 
 class Inquiry(ReportModel):
@@ -39,3 +56,4 @@ class Inquiry(ReportModel):
     agents: int = Field(default=1, description="The root and all subagents that worked on it.")
     turns: int = Field(default=0, description="Model calls of all agents.")
     incomplete: str = Field(default="", description="Why the answer is not what it should have been; empty when it is.")
+    wording: Wording = Field(default_factory=Wording, description="The answer with references instead of numbers.")

@@ -36,6 +36,11 @@ class Budget:
         self.usage += usage
         self.usd = None if usd is None or self.usd is None else self.usd + usd
 
+    def resume(self, usage: ModelUsage, usd: float | None, seconds: float) -> None:
+        """Take over what was spent before the run was cut off."""
+        self.usage, self.usd = usage, usd
+        self._began = self._clock() - seconds
+
     @property
     def seconds(self) -> float:
         """Wall-clock time since the run began."""
@@ -53,6 +58,13 @@ class Budget:
     def exceeded(self) -> str:
         """Which limit is used up together with its reserve, in words, or an empty text."""
         return self._beyond(1.0)
+
+    def short_of(self, turn_tokens: int) -> str:
+        """In words, that a turn of so many tokens and an answer after it are more than is left; else an empty text."""
+        limit = self.limits.tokens
+        if limit is None or self.usage.tokens + 2 * turn_tokens <= limit:
+            return ""
+        return f"the budget of {limit:,} tokens has no room for another turn ({self.usage.tokens:,} used)"
 
     def _beyond(self, share: float) -> str:
         limits = self.limits

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
-from domain.report import AgentRef, Evidence, Finding, Owner, Report, Split
+from domain.report import AgentRef, Evidence, Finding, ModelFinding, Owner, Report, Split
 from rendering import figures
 from rendering.escaping import one_line, visible
 
@@ -33,7 +33,9 @@ def open_briefs(report: Report) -> str:
     """The briefs of everything in a report that somebody should act on, by impact; one paste-ready text."""
     due = [finding for finding in report.findings if is_open(finding)]
     rule = "\n\n" + "-" * 78 + "\n\n"
-    return rule.join(brief(finding, report.agent) for finding in due) or NOTHING_OPEN
+    said = [finding for finding in report.inquiry.findings if finding.fix.strip()] if report.inquiry else []
+    briefs = [brief(finding, report.agent) for finding in due]
+    return rule.join([*briefs, *(model_brief(finding, report.agent) for finding in said)]) or NOTHING_OPEN
 
 
 def is_open(finding: Finding) -> bool:
@@ -64,6 +66,27 @@ def brief(finding: Finding, agent: AgentRef) -> str:
         "",
         "Done when",
         *_indented(finding.acceptance_query),
+    ]
+    return "\n".join(lines)
+
+
+def model_brief(finding: ModelFinding, agent: AgentRef) -> str:
+    """The brief of a finding that a model made: what was checked of it, and its words as a proposal."""
+    counts = finding.counts
+    often = [f"How often: {figures.rate(counts)}"] if counts is not None else []
+    lines = [
+        f"Look into this failure{_whose(agent)}. A model proposes it; its counts and quotes were checked.",
+        "",
+        f"Failure:   {one_line(finding.title)}",
+        *often,
+        f"Owner:     {finding.owner} (confidence {finding.confidence})",
+        "",
+        "What happens",
+        *_indented(finding.explanation),
+        *_evidence(finding.evidence),
+        "",
+        "What to change",
+        *_indented(finding.fix),
     ]
     return "\n".join(lines)
 

@@ -3,6 +3,7 @@
 from domain.report import Coverage, Report
 from rendering import figures
 from rendering.escaping import cell_code, code, inline
+from rendering.inquiry import dropped_sections
 
 _OUTCOME_SOURCES = {
     "evaluation": "evaluations",
@@ -21,6 +22,7 @@ def coverage_sections(report: Report) -> list[str]:
         *_unexplained(report.coverage),
         *_agents(report),
         *_not_observable(report.coverage),
+        *dropped_sections(report),
         *_notes(report),
         "## Spend",
         f"{spent(report)} Run {code(report.run_id)}.",

@@ -22,6 +22,7 @@ from rendering.brief import brief, is_open
 from rendering.charts import heat_strip, interval_bar, spark, trend
 from rendering.coverage import coverage_facts, coverage_line, spent
 from rendering.html_text import finalised, narrative
+from rendering.inquiry import explains, rests_on, worked
 from rendering.markdown import CHANGES, TITLES_SHOWN
 from rendering.waterfalls import milliseconds, waterfall
 
@@ -90,6 +91,7 @@ def _template() -> Template:
         count=figures.count,
         coverage_facts=coverage_facts,
         coverage_line=coverage_line,
+        explains=explains,
         figure=figures.scalar,
         heat_strip=heat_strip,
         interval_bar=interval_bar,
@@ -99,12 +101,14 @@ def _template() -> Template:
         number=_number,
         percent=figures.percent,
         rate=figures.rate,
+        rests_on=rests_on,
         spark=spark,
         standing=standing,
         trend=trend,
         waste=figures.waste,
         waste_cell=figures.waste_cell,
         waterfall=waterfall,
+        worked=worked,
     )
     return environment.get_template("report.html")
 

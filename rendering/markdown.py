@@ -10,6 +10,7 @@ from rendering.ages import standing
 from rendering.brief import brief
 from rendering.coverage import coverage_sections
 from rendering.escaping import cell_code, code, fenced, inline, paragraphs
+from rendering.inquiry import answer_sections
 from rendering.taming import tamed
 
 CHANGES: tuple[tuple[FindingStatus, str], ...] = (
@@ -30,6 +31,7 @@ def render(report: Report) -> str:
     sections = [
         f"# {inline(report.headline)}",
         _about(report),
+        *answer_sections(report),
         *_changes(report),
         *_narrative(report),
         *_findings(report),

@@ -21,7 +21,10 @@ FINDINGS_SHOWN = 8
 _TITLE_MAX_CHARS = 250
 _QUOTE_MAX_CHARS = 300
 _TEXT_MAX_CHARS = 500
+_ANSWER_MAX_CHARS = 900
+_MODEL_FINDINGS_SHOWN = 3
 _JOINER = "\u2060"
+_MARKDOWN = re.compile(r"(?m)^\s*#{1,6}\s+|\*\*|`+")
 _MARKUP = re.compile(r"(?<!\w)[*_~`]|[*_~`](?!\w)|`|@")
 
 Block = dict[str, Any]
@@ -29,7 +32,8 @@ Block = dict[str, Any]
 
 def blocks(report: Report) -> dict[str, Any]:
     """The body of a Slack message: `text`, the fallback for notifications, and `blocks`."""
-    made: list[Block] = [_header(report), _context(_about(report)), _context(_coverage(report)), {"type": "divider"}]
+    made: list[Block] = [_header(report), _context(_about(report)), _context(_coverage(report)), *_answer(report)]
+    made.append({"type": "divider"})
     size = sum(map(_size, made))
     shown = 0
     heard = [finding for finding in report.findings if finding.mark != "muted"]
@@ -103,6 +107,22 @@ def _coverage(report: Report) -> str:
         f"{figures.count(coverage.leaf_errors, 'leaf error')}  ·  "
         f"{figures.count(len(report.findings), 'finding')}  ·  run {mrkdwn(report.run_id)}"
     )
+
+
+def _answer(report: Report) -> list[Block]:
+    """What a model answered, cut, and the titles of its findings."""
+    inquiry = report.inquiry
+    if inquiry is None:
+        return []
+    incomplete = f"*Incomplete:* {_short(inquiry.incomplete, _TITLE_MAX_CHARS)}\n" if inquiry.incomplete else ""
+    lines = [f"{incomplete}*Answer:* {_short(_MARKDOWN.sub('', inquiry.answer_md), _ANSWER_MAX_CHARS)}"]
+    for number, finding in enumerate(inquiry.findings[:_MODEL_FINDINGS_SHOWN], 1):
+        often = f"  ({figures.rate(finding.counts)})" if finding.counts is not None else ""
+        lines.append(f"*M{number}. {_short(finding.title, _TITLE_MAX_CHARS)}*{often}")
+    said = (
+        f"By the model; {report.claims.confirmed:,} claims of this report confirmed, {len(inquiry.dropped):,} dropped."
+    )
+    return [_section("\n".join(lines)), _context(said)]
 
 
 def _finding(number: int, finding: Finding) -> str:

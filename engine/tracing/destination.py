@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from domain.errors import ConfigError
 from domain.otlp import Resource
 from domain.version import VERSION
-from engine.tracing.sinks import FileSink, OtlpSink, Sink
+from engine.tracing.outlets import FileOutlet, OtlpOutlet, Outlet
 from engine.tracing.tracer import Tracer, tracing
 
 SERVICE = "halo-engine"
@@ -24,6 +26,7 @@ _ENDPOINTS = ("CATALYST_OTLP_ENDPOINT", "INFERENCE_OTLP_ENDPOINT")
 _DEBUGS = ("CATALYST_DEBUG", "INFERENCE_DEBUG")
 _RUN_IDS = ("CATALYST_TRACING_RUN_ID", "HALO_TRACING_RUN_ID")
 _PASSED_ON = ("CATALYST_TRACING_", "HALO_TRACING_")
+_LOG = structlog.get_logger(__name__)
 _RUN_ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
@@ -38,12 +41,12 @@ class Destination:
     path: Path | None = None
     is_loud: bool = False
 
-    def sink(self, tell: Callable[[str], None]) -> Sink:
-        """A sink that tells what it could not bring there, if the environment asks for that."""
+    def outlet(self, tell: Callable[[str], None]) -> Outlet:
+        """An outlet that tells what it could not bring there, if the environment asks for that."""
         said = tell if self.is_loud else lambda line: None
         if self.path is not None:
-            return FileSink(self.path, self._resource(), tell)
-        return OtlpSink(self.endpoint, dict(self.headers or {}), self._resource(), said)
+            return FileOutlet(self.path, self._resource(), tell)
+        return OtlpOutlet(self.endpoint, dict(self.headers or {}), self._resource(), said)
 
     def _resource(self) -> Resource:
         resource = Resource()
@@ -76,8 +79,18 @@ def destination(environment: Mapping[str, str] = os.environ, *, directory: Path 
 def traced(tell: Callable[[str], None], environment: Mapping[str, str] = os.environ) -> Iterator[Destination]:
     """All that is done within is traced and brought where the environment says; if that fails, nothing else does."""
     found = destination(environment)
-    with found.sink(tell) as sink, tracing(Tracer(found.run_id, sink.take)):
+    with found.outlet(tell) as outlet, tracing(Tracer(found.run_id, outlet.take)):
         yield found
+
+
+@contextmanager
+def traced_if(wanted: bool) -> Iterator[None]:
+    """`traced` with what it tells in the log, or nothing."""
+    if not wanted:
+        yield
+        return
+    with traced(lambda line: _LOG.info("telemetry", said=line)):
+        yield
 
 
 def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str:

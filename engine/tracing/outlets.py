@@ -1,6 +1,6 @@
 """Where finished spans of the engine's own work are put: lines of a file, or an OTLP endpoint.
 
-Spans are kept in memory until there is a batch, and written by one thread; a sink never holds up the work it is told
+Spans are kept in memory until there is a batch, and written by one thread; an outlet never holds up the work it is told
 of, and never fails it.
 """
 
@@ -26,7 +26,7 @@ _SCOPE = "halo.engine"
 _AGAIN = frozenset((429, 502, 503, 504))
 
 
-class Sink(Protocol):
+class Outlet(Protocol):
     """Takes spans while its `with` lasts; at the end all that it took has been brought on, or given up."""
 
     def take(self, span: Span) -> None:
@@ -61,7 +61,7 @@ class _Batching:
             self._tell(f"telemetry: {self._dropped:,} spans were dropped, since they could not be brought on in time")
 
     def take(self, span: Span) -> None:
-        """As `Sink.take`."""
+        """As `Outlet.take`."""
         try:
             self._waiting.put_nowait(span)
         except queue.Full:
@@ -85,7 +85,7 @@ class _Batching:
         raise NotImplementedError
 
 
-class FileSink(_Batching):
+class FileOutlet(_Batching):
     """Span lines that HALO reads back: a run of the engine can be analysed like any other agent's."""
 
     def __init__(self, path: Path, resource: Resource, tell: Callable[[str], None]) -> None:
@@ -107,7 +107,7 @@ class FileSink(_Batching):
             file.writelines(f"{line}\n" for line in encode_lines(stored))
 
 
-class OtlpSink(_Batching):
+class OtlpOutlet(_Batching):
     """OTLP over HTTP, as protobuf; a passing refusal is tried again a few times."""
 
     def __init__(self, url: str, headers: Mapping[str, str], resource: Resource, tell: Callable[[str], None]) -> None:

@@ -53,6 +53,12 @@ class Noted:
         if self.span is not None:
             self.span.attributes.extend(KeyValue(key=key, value=any_value(value)) for key, value in said.items())
 
+    def ended(self, output: str, failure: str = "") -> None:
+        """What came of it, and what went wrong, if anything did."""
+        self.add({"output.value": cut(output)})
+        if failure:
+            self.fail(failure)
+
     def fail(self, message: str) -> None:
         """Say that it went wrong."""
         if self.span is not None:

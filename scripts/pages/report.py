@@ -38,6 +38,9 @@ The names are fixed by `schema_version` 1: later versions may add keys, never re
 durations are seconds, rates are fractions of one. Every number in `coverage`, `timeline` and `waterfalls` and in a
 finding's `counts`, `splits`, `waste`, `figures` and `trend`, and every quote in its `evidence`, can be recomputed:
 `halo verify FILE`.
+
+A report in mode `model` has an `inquiry`: what a model answered, its findings, and what it said and could not show
+([the contract](contract.md)). Findings of the analysis, their order and their numbers are the same with it and without.
 """
 
 

@@ -1,0 +1,85 @@
+"""The root of a run: it works within the budget, and is asked for what it has when a limit ends its work."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from domain.errors import HaloError
+from engine.agents.acting import act
+from engine.agents.agent import Agent
+from engine.agents.ending import Ended, incomplete_text
+from engine.agents.loop import TurnDone, work
+from engine.agents.notices import FINAL_TOOL, salvage_request
+from engine.agents.stages import Stage
+from engine.budgets import RESERVED_SHARE
+from engine.models.messages import AgentMessage
+
+Standing = Callable[[str], Awaitable[str]]
+CONCLUDING = "concluding"
+"""Among the root's belongings when it gives the last answer that it may give."""
+
+
+async def lead(root: Agent, turn_done: TurnDone, standing: Standing) -> Ended:
+    """Let the root work and conclude; its last message is told with `final`, whatever came of it.
+
+    `standing` gives what may be told of last words that no final tool has taken.
+    PermanentError, RetryableError: no model has answered at all, so there is nothing to tell.
+    """
+    ended = await _worked(root, turn_done)
+    if ended.may_conclude:
+        ended = await _concluded(root, ended)
+    if not ended.accepted:
+        ended = replace(ended, text=await standing(ended.text))
+        root.tell(AgentMessage(role="assistant", content=incomplete_text(ended)), final=True)
+    root.step("agent_done", ended.reason or "done")
+    return ended
+
+
+async def _worked(root: Agent, turn_done: TurnDone) -> Ended:
+    """Work until the budget is spent but for what concluding takes."""
+    budget = root.team.budget
+    limit, left = budget.limits.seconds, budget.seconds_left
+    seconds = None if limit is None or left is None else max(left - RESERVED_SHARE * limit, 0.0)
+    ended: Ended | None = None
+    async with root.team.enter(Stage(budget.spent, seconds)):
+        ended = await _asked(root, turn_done)
+    if ended is None:
+        reason = budget.spent() or f"the budget of {limit:,.0f} seconds is spent"
+        root.mend(reason)
+        return Ended(root.last_text, reason, may_conclude=True)
+    return ended
+
+
+async def _asked(root: Agent, turn_done: TurnDone) -> Ended:
+    try:
+        return await work(root, turn_done)
+    except HaloError as error:
+        if not root.team.model.answered:
+            raise
+        root.mend("the run was cut off")
+        return Ended(root.last_text, f"the model could not be asked any more: {error}")
+
+
+async def _concluded(root: Agent, stopped: Ended) -> Ended:
+    """Ask once for the final answer, within what is left; the answer is incomplete for the reason of the stop."""
+    budget = root.team.budget
+    final: Ended | None = None
+    if budget.exceeded():
+        return stopped
+    async with root.team.enter(Stage(budget.exceeded, budget.seconds_left)):
+        final = await _last_words(root, stopped.reason)
+    if final is None or not final.accepted:
+        return Ended(root.last_text, stopped.reason)
+    return Ended(final.text, stopped.reason, accepted=True)
+
+
+async def _last_words(root: Agent, reason: str) -> Ended | None:
+    root.belongings[CONCLUDING] = True
+    try:
+        answer = await root.ask(salvage_request(reason), forced_tool=FINAL_TOOL)
+    except HaloError:
+        return None
+    if answer.tool_calls:
+        return await act(root, answer, final_only=True)
+    root.keep(answer)
+    root.tell(AgentMessage(role="assistant", content=answer.text or answer.refusal or None))
+    return None
