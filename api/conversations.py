@@ -53,13 +53,14 @@ def ask_in_conversation(doors: Doors, asked: Asked) -> Answer:
         raise not_found("conversation", wanted)
     if not conversation.datasets:
         raise RequestError(409, f"conversation {conversation.id} has no run to ask about")
-    if not (body.model_id or doors.model):
-        raise RequestError(409, _NO_MODEL)
-    require_endpoint(doors, body.model_id)
     latest = doors.control.run(conversation.datasets[-1].run_id)
     if latest is None:
         raise RequestError(409, f"conversation {conversation.id} has no run to ask about")
-    options = latest.options.model_copy(update={**body.model_dump(), "no_model": False})
+    model_id = body.model_id or latest.options.model_id
+    if not (model_id or doors.model):
+        raise RequestError(409, _NO_MODEL)
+    require_endpoint(doors, model_id or doors.model)
+    options = latest.options.model_copy(update={**body.model_dump(), "model_id": model_id, "no_model": False})
     run = doors.control.create_run(
         conversation.agent_uuid,
         latest.window,

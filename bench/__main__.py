@@ -1,11 +1,12 @@
-"""`python -m bench [row …]`: measure, and print one table.
+"""`python -m bench [row …] [--peer-venv DIR]`: measure, and print one table.
 
-Rows: start ingest latency disk queries analysis accuracy memory plant overload forwarding chain phoenix; all of them
-when none is named.
+Rows: start ingest latency disk queries analysis accuracy memory plant overload forwarding chain phoenix peer
+peer_events; all of them when none is named.
 Real traces are used where HALO_SHARED_DATA (or ../shared/data) holds them. `BENCH_PHOENIX_PYTHON` names an interpreter
-that has Phoenix.
+that has Phoenix, `--peer-venv` a virtual environment that has halo-engine.
 """
 
+import argparse
 import os
 import platform
 import sqlite3
@@ -23,6 +24,8 @@ from bench import (
     latency,
     memory,
     overload,
+    peer,
+    peer_events,
     phoenix,
     plant,
     queries,
@@ -40,8 +43,15 @@ def real_traces() -> Path | None:
     return path if path.is_file() else None
 
 
-def main(wanted: list[str]) -> None:
+def main(arguments: list[str]) -> None:
     """Measure the wanted rows in order."""
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("rows", nargs="*", metavar="row")
+    parser.add_argument("--peer-venv", type=Path, default=Path("peer-venv"))
+    parser.add_argument("--spans", default="10000,100000,300000", help="sizes of the files that `peer` measures on")
+    given = parser.parse_args(arguments)
+    wanted: list[str] = given.rows
+    peer_python = given.peer_venv / "bin" / "python"
     trail = real_traces()
     measures: dict[str, Callable[[], list[Row]]] = {
         "start": start.rows,
@@ -56,6 +66,8 @@ def main(wanted: list[str]) -> None:
         "overload": overload.rows,
         "forwarding": forwarding.rows,
         "chain": lambda: chain.rows(os.environ.get("BENCH_PHOENIX_PYTHON", sys.executable)),
+        "peer": lambda: list(peer.rows(given.peer_venv, [int(each) for each in given.spans.split(",")])),
+        "peer_events": lambda: list(peer_events.rows(peer_python)),
         "phoenix": lambda: phoenix.rows(python=os.environ.get("BENCH_PHOENIX_PYTHON", sys.executable)),
     }
     unknown = set(wanted) - measures.keys()

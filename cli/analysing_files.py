@@ -1,9 +1,11 @@
 """Trace files into a window, and the window into a report: the path of a run, without a server."""
 
 import tempfile
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from rendering.html import page
 from scheduler.analysing import Produced, produce_report
 from store.base import EvidenceBundle, Selection, TraceFilter, WindowReader
 from store.evidence import write_evidence
-from store.loading import Loaded, LoadReport, read_requests
+from store.loading import LoadReport
 
 BAD_LINES_SHOWN = 5
 TELL_EVERY_S = 2.0
@@ -66,24 +68,27 @@ def analyse_files(
 ) -> AnalysedFiles:
     """The report on some files; progress, unless quiet, and unusable lines are told.
 
-    With a question a model looks too. PermanentError when nothing is left of the files or the model cannot be asked.
+    With a question a model looks too, and the window is kept for the next one; without, it goes at the end.
+    PermanentError when nothing is left of the files or the model cannot be asked.
     """
     loaded = LoadReport()
     backend = load_component("store.backends", "sqlite")
     told = (lambda line: None) if quiet else tell
-    with tempfile.TemporaryDirectory(prefix="halo-") as directory:
-        requests = _counted(read_requests(paths, loaded), loaded, told, clock)
-        with backend.load_window(requests, Path(directory)) as reader:
-            _tell_bad_lines(loaded, tell)
-            produced = _analysed(reader, loaded, told, clock)
-            incomplete = ""
-            if question is not None:
-                from cli.asking_files import ask_model
+    with ExitStack() as opened:
+        directory = opened.enter_context(tempfile.TemporaryDirectory(prefix="halo-"))
+        index_dir = Path(directory) if question is None else question.config.trace_index.index_dir
+        with _counted(loaded, told):
+            reader = opened.enter_context(backend.load_files(paths, index_dir=index_dir, report=loaded))
+        _tell_bad_lines(loaded, tell)
+        produced = _analysed(reader, loaded, told, clock)
+        incomplete = ""
+        if question is not None:
+            from cli.asking_files import ask_model
 
-                produced, incomplete = ask_model(
-                    reader, EVERYTHING, WHOEVER, produced, question, quiet=quiet, tell=tell, clock=clock
-                )
-            return AnalysedFiles(produced.report, produced.markdown, produced.evidence, incomplete)
+            produced, incomplete = ask_model(
+                reader, EVERYTHING, WHOEVER, produced, question, quiet=quiet, tell=tell, clock=clock
+            )
+        return AnalysedFiles(produced.report, produced.markdown, produced.evidence, incomplete)
 
 
 def _analysed(reader: WindowReader, loaded: LoadReport, tell: Tell, clock: Callable[[], float]) -> Produced:
@@ -131,15 +136,22 @@ def _time(nanoseconds: int) -> datetime:
         return datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 
-def _counted(
-    requests: Iterable[Loaded], loaded: LoadReport, tell: Tell, clock: Callable[[], float]
-) -> Iterator[Loaded]:
-    told_at = clock()
-    for request in requests:
-        yield request
-        if clock() - told_at >= TELL_EVERY_S:
-            told_at = clock()
+@contextmanager
+def _counted(loaded: LoadReport, tell: Tell) -> Iterator[None]:
+    """Tell now and then how much has been read meanwhile."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(TELL_EVERY_S):
             tell(f"{loaded.spans:,} spans read")
+
+    watching = threading.Thread(target=watch, name="tell of loading", daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
 
 
 def _tell_bad_lines(loaded: LoadReport, tell: Tell) -> None:

@@ -20,6 +20,7 @@ from cli.output import (
     short_time,
     time_field,
 )
+from rendering.escaping import one_line
 
 COLUMNS = (
     ("id", field("id")),
@@ -155,4 +156,4 @@ def _print_answer(halo: Any, run: Object) -> None:
     if said:
         print_markdown(said[-1].rstrip("\n"))
     else:
-        click.echo(f"Run {run['id']} is {run['status']}: {run['error'] or 'there is no answer'}", err=True)
+        click.echo(f"Run {run['id']} is {run['status']}: {one_line(run['error'] or 'there is no answer')}", err=True)

@@ -44,27 +44,38 @@ def engine_options(command: Command) -> Command:
     return command
 
 
+_FLAG = partial(click.option, cls=EngineOption)
+_NUMBER = partial(_FLAG, metavar="N")
+_PATH = click.Path(exists=True, path_type=Path)
+
+
 def _options() -> Sequence[Callable[[Command], Command]]:
-    flag = partial(click.option, cls=EngineOption)
-    number = partial(flag, metavar="N")
-    path = click.Path(exists=True, path_type=Path)
+    return [*_about_the_question(), *_about_the_endpoint(), *_about_the_run()]
+
+
+def _about_the_question() -> Sequence[Callable[[Command], Command]]:
     return [
-        flag("--prompt", "-p", help="What to ask of the traces."),
-        flag("--model", "-m", help=f"Model of root agent and subagents.  [default: {DEFAULT_MODEL}]"),
-        flag("--synthesis-model", help="Model that summarises traces.  [default: --model]"),
-        flag("--compaction-model", help="Model that shortens old turns.  [default: --model]"),
-        number("--max-depth", type=click.IntRange(0), help=f"Levels of subagents.  [default: {DEFAULT_DEPTH}]"),
-        number("--max-turns", type=click.IntRange(1), help=f"Turns of each agent.  [default: {DEFAULT_TURNS}]"),
-        number(
+        _FLAG("--prompt", "-p", help="What to ask of the traces."),
+        _FLAG("--model", "-m", help=f"Model of root agent and subagents.  [default: {DEFAULT_MODEL}]"),
+        _FLAG("--synthesis-model", help="Model that summarises traces.  [default: --model]"),
+        _FLAG("--compaction-model", help="Model that shortens old turns.  [default: --model]"),
+        _NUMBER("--max-depth", type=click.IntRange(0), help=f"Levels of subagents.  [default: {DEFAULT_DEPTH}]"),
+        _NUMBER("--max-turns", type=click.IntRange(1), help=f"Turns of each agent.  [default: {DEFAULT_TURNS}]"),
+        _NUMBER(
             "--max-parallel",
             type=click.IntRange(1),
             help=f"Subagents at once on a level.  [default: {DEFAULT_PARALLEL}]",
         ),
-        flag("--repo-path", type=path, metavar="DIR", help="Checkout of the agent's code; the model may read it."),
-        flag("--dataset-context", metavar="TEXT", help="What the model should know about the data."),
-        flag("--base-url", metavar="URL", help="OpenAI-compatible endpoint.  [default: OPENAI_BASE_URL, OpenAI]"),
-        flag("--api-key", metavar="KEY", help="Its key.  [default: OPENAI_API_KEY]"),
-        flag(
+        _FLAG("--repo-path", type=_PATH, metavar="DIR", help="Checkout of the agent's code; the model may read it."),
+        _FLAG("--dataset-context", metavar="TEXT", help="What the model should know about the data."),
+    ]
+
+
+def _about_the_endpoint() -> Sequence[Callable[[Command], Command]]:
+    return [
+        _FLAG("--base-url", metavar="URL", help="OpenAI-compatible endpoint.  [default: OPENAI_BASE_URL, OpenAI]"),
+        _FLAG("--api-key", metavar="KEY", help="Its key.  [default: OPENAI_API_KEY]"),
+        _FLAG(
             "--header",
             "-H",
             "headers",
@@ -72,26 +83,37 @@ def _options() -> Sequence[Callable[[Command], Command]]:
             metavar="NAME: VALUE",
             help="Header of every request; repeatable.",
         ),
-        flag("--api", type=click.Choice(["chat", "responses"]), help="API of the endpoint.  [default: chat]"),
-        flag("--temperature", type=click.FloatRange(0, 2), metavar="X", help="Sampling temperature."),
-        number("--max-output-tokens", type=click.IntRange(1), help="Most tokens of one answer."),
-        number("--context-window", type=click.IntRange(2_000), help="Tokens that fit into the model's context."),
-        flag(
+        _FLAG("--api", type=click.Choice(["chat", "responses"]), help="API of the endpoint.  [default: chat]"),
+        _FLAG("--temperature", type=click.FloatRange(0, 2), metavar="X", help="Sampling temperature."),
+        _NUMBER("--max-output-tokens", type=click.IntRange(1), help="Most tokens of one answer."),
+        _NUMBER("--context-window", type=click.IntRange(2_000), help="Tokens that fit into the model's context."),
+        _FLAG(
             "--parallel-tool-calls/--no-parallel-tool-calls",
             default=None,
             help="Let the model call several tools at once.  [default: let]",
         ),
-        number("--refusal-retries", type=click.IntRange(0), help="Times a refusal is asked again.  [default: 0]"),
-        flag("--reasoning-effort", type=click.Choice(EFFORTS), help="How long a reasoning model may think."),
-        flag("--budget-usd", type=click.FloatRange(0, min_open=True), metavar="X", help="Dollars the run may cost."),
-        number("--budget-tokens", type=click.IntRange(1), help="Tokens the run may use, in and out."),
-        flag(
+        _NUMBER("--refusal-retries", type=click.IntRange(0), help="Times a refusal is asked again.  [default: 0]"),
+        _FLAG("--reasoning-effort", type=click.Choice(EFFORTS), help="How long a reasoning model may think."),
+    ]
+
+
+def _about_the_run() -> Sequence[Callable[[Command], Command]]:
+    return [
+        _FLAG("--budget-usd", type=click.FloatRange(0, min_open=True), metavar="X", help="Dollars the run may cost."),
+        _NUMBER("--budget-tokens", type=click.IntRange(1), help="Tokens the run may use, in and out."),
+        _FLAG(
             "--budget-seconds", type=click.FloatRange(0, min_open=True), metavar="X", help="Seconds the run may take."
         ),
-        flag("--prices", type=path, metavar="FILE", help="JSON with prices by model, before those HALO knows."),
-        flag("--resume", is_flag=True, help="Go on where the same question to the same files was cut off."),
-        flag("--telemetry", is_flag=True, help="Emit traces of HALO's own model calls, tools and agents."),
-        flag("--no-model", is_flag=True, help="Ask no model, whatever else is given."),
+        _FLAG("--prices", type=_PATH, metavar="FILE", help="JSON with prices by model, before those HALO knows."),
+        _FLAG(
+            "--index-dir",
+            type=click.Path(file_okay=False, path_type=Path),
+            metavar="DIR",
+            help="Where the window of the files is kept for the next question.  [default: beside the first file]",
+        ),
+        _FLAG("--resume", is_flag=True, help="Go on where the same question to the same files was cut off."),
+        _FLAG("--telemetry", is_flag=True, help="Emit traces of HALO's own model calls, tools and agents."),
+        _FLAG("--no-model", is_flag=True, help="Ask no model, whatever else is given."),
     ]
 
 
@@ -115,7 +137,7 @@ def question_of(
 
 def _config(flags: Mapping[str, Any], traces: Sequence[Path], environment: Mapping[str, str]) -> "EngineConfig":
     from engine.agents.agent_config import AgentConfig
-    from engine.engine_config import EngineConfig
+    from engine.engine_config import EngineConfig, TraceIndexConfig
     from engine.model_config import ModelConfig
     from engine.model_provider_config import ModelProviderConfig
 
@@ -151,6 +173,7 @@ def _config(flags: Mapping[str, Any], traces: Sequence[Path], environment: Mappi
             default_headers=_headers(flags["headers"]),
             api=flags["api"] or "chat",
         ),
+        trace_index=TraceIndexConfig(index_dir=flags["index_dir"]),
         maximum_depth=DEFAULT_DEPTH if flags["max_depth"] is None else flags["max_depth"],
         maximum_parallel_subagents=flags["max_parallel"] or DEFAULT_PARALLEL,
         dataset_context=flags["dataset_context"],

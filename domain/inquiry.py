@@ -55,5 +55,7 @@ class Inquiry(ReportModel):
     models: tuple[str, ...] = Field(default=(), description="The models that answered, as their endpoint names them.")
     agents: int = Field(default=1, description="The root and all subagents that worked on it.")
     turns: int = Field(default=0, description="Model calls of all agents.")
+    left_out_traces: int = Field(default=0, description="Older traces of the window that it was not shown.")
+    left_out_spans: int = Field(default=0, description="Their spans; counts read them all the same.")
     incomplete: str = Field(default="", description="Why the answer is not what it should have been; empty when it is.")
     wording: Wording = Field(default_factory=Wording, description="The answer with references instead of numbers.")

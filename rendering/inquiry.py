@@ -3,7 +3,7 @@
 Its words are no more trusted than those of a span; only numbers and quotes were checked.
 """
 
-from domain.report import ModelFinding, Report
+from domain.report import Inquiry, ModelFinding, Report
 from rendering import figures
 from rendering.escaping import code, fenced, inline
 from rendering.taming import tamed
@@ -18,13 +18,20 @@ def answer_sections(report: Report) -> list[str]:
     if inquiry is None:
         return []
     incomplete = f"**Incomplete:** {inline(inquiry.incomplete)}." if inquiry.incomplete else ""
-    asked = f"Asked: {inline(inquiry.question)}\n\nAnswered by {inline(worked(report))}."
+    asked = f"Asked: {inline(inquiry.question)}\n\nAnswered by {inline(worked(report))}.{_left_out(inquiry)}"
     sections = ["## Answer", incomplete, tamed(inquiry.answer_md), asked]
     if inquiry.findings:
         sections.append("## Findings of the model")
         for number, finding in enumerate(inquiry.findings, 1):
             sections += _finding(number, finding, report)
     return sections
+
+
+def _left_out(inquiry: Inquiry) -> str:
+    if not inquiry.left_out_traces:
+        return ""
+    traces = figures.count(inquiry.left_out_traces, "older trace")
+    return f" {traces} ({figures.count(inquiry.left_out_spans, 'span')}) were counted and not shown to it."
 
 
 def dropped_sections(report: Report) -> list[str]:

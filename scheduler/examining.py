@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import structlog
+
+from analysis.reporting import Built
 from domain.claims import Scalar
-from domain.errors import HaloError
+from domain.errors import HaloError, PermanentError
 from domain.report import AgentRef, Inquiry
 from domain.runs import Message, Run, RunOptions
 from domain.sql import SqlLimits
@@ -33,6 +36,7 @@ MAX_HISTORY_CHARS = 60_000
 LEAST_SECONDS = 5.0
 TOOL_EVENTS_EVERY_S = 0.25
 _DETAIL_CHARS = 160
+_LOG = structlog.get_logger()
 _NEWEST = "SELECT end_ns, spans FROM traces ORDER BY end_ns DESC"
 
 
@@ -77,16 +81,43 @@ def look_with_model(
         checkpoint.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     config = engine_config(settings, run.options, checkpoint, seconds_left - MARGIN.total_seconds())
     window = TraceWindow(reader, shown.selection, agent, lambda: Analysed(produced.built, reader.span))
-    resume = checkpoint is not None and checkpoint.is_file()
-    try:
+
+    def ask(resume: bool) -> Examined:
         asked = examine(conversation(history, run), config, window, Timeline(tell, clock), resume=resume)
         examined: Examined = asyncio.run(asked)
-    except HaloError as error:
-        return Looked(_unanswered(produced, run, str(error)), str(error))
+        return examined
+
+    try:
+        examined = _gone_on(ask, checkpoint)
+    except Exception as error:
+        if not isinstance(error, HaloError):
+            _LOG.exception("inquiry_failed")
+        reason = " ".join(str(error).split()) if isinstance(error, HaloError) else f"it failed ({type(error).__name__})"
+        return Looked(_unanswered(produced, run, reason), reason)
     finally:
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
-    return Looked(produced_of(examined.built), examined.reason)
+    return Looked(produced_of(_with_left_out(examined.built, shown)), examined.reason)
+
+
+def _with_left_out(built: Built, shown: Shown) -> Built:
+    """The report with what the model was not shown."""
+    inquiry = built.report.inquiry
+    if inquiry is None:
+        return built
+    left_out = {"left_out_traces": shown.left_out_traces, "left_out_spans": shown.left_out_spans}
+    told = inquiry.model_copy(update=left_out)
+    return replace(built, report=built.report.model_copy(update={"inquiry": told}))
+
+
+def _gone_on(ask: Callable[[bool], Examined], checkpoint: Path | None) -> Examined:
+    """From the state of an earlier attempt where there is one; anew when it does not fit, as when traces have left."""
+    if checkpoint is not None and checkpoint.is_file():
+        try:
+            return ask(True)
+        except PermanentError:
+            checkpoint.unlink(missing_ok=True)
+    return ask(False)
 
 
 def engine_config(
@@ -152,14 +183,14 @@ def conversation(history: Sequence[Message], run: Run) -> list[AgentMessage]:
 
 
 def shown_of(reader: WindowReader, selection: Selection, span_limit: int) -> Shown:
-    """The newest traces of a selection that hold at most so many spans; the newest one always."""
+    """The newest traces of a selection that hold at most so many spans; those that ended last always."""
     rows = _all(reader, selection)
     spans = 0
-    for number, (end_ns, count) in enumerate(rows):
+    for end_ns, count in rows:
         spans += count
-        if spans > span_limit and number:
-            left_out = rows[number:]
-            newest = Selection(int(end_ns) + 1, selection.end_to_ns, selection.agent_uuids)
+        if spans > span_limit and end_ns < rows[0][0]:
+            left_out = [row for row in rows if row[0] <= end_ns]
+            newest = Selection(end_ns + 1, selection.end_to_ns, selection.agent_uuids)
             return Shown(newest, len(left_out), sum(each for _, each in left_out))
     return Shown(selection, 0, 0)
 

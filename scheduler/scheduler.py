@@ -17,7 +17,7 @@ from pydantic import Field
 
 from domain.component import ComponentConfig
 from domain.quantities import Duration
-from domain.runs import Run
+from domain.runs import TERMINAL_STATUSES, Run
 from scheduler.engine_settings import EngineSettings
 from scheduler.job import Job
 from scheduler.process import child_command
@@ -169,6 +169,10 @@ class Scheduler:
         before = self._now() - self._config.keep_runs_for
         while forgotten := self._control.forget_runs(keep=self._config.keep_runs, before=before):
             _LOG.info("runs_forgotten", runs=forgotten)
+        for state in (self._job.directory / "checkpoints").glob("*.json"):
+            run = self._control.run(state.stem)
+            if run is None or run.status in TERMINAL_STATUSES:  # it was stopped, so it could not clear up itself
+                state.unlink(missing_ok=True)
 
 
 def limits_of(config: Config) -> Limits:

@@ -1,6 +1,7 @@
 """Runs of a real sidecar with a model: asked, followed, questioned further, and left alone where there is none."""
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.llm.scripted import HttpError, Reply, ScriptedServer, ToolCall
-from tests.acceptance.sidecar import Sidecar
+from tests.acceptance.sidecar import Sidecar, wait_until
 from tests.cli.running import send
 
 KEY = "key-that-nobody-may-see"
@@ -20,9 +21,12 @@ class Scripted:
     def __init__(self) -> None:
         self.answer = "The tool page_down is called with an argument that it does not take."
         self.status = 200
+        self.may_answer = threading.Event()
+        self.may_answer.set()
 
     def __call__(self, request: dict[str, Any]) -> Reply:
         """Look first, unless a tool has answered already."""
+        self.may_answer.wait(60)
         if self.status != 200:
             return Reply(error=HttpError(self.status, {"error": {"message": "no"}}))
         if not any(message["role"] == "tool" for message in request["messages"]):
@@ -138,6 +142,24 @@ def test_a_model_that_cannot_be_asked_costs_no_report(sidecar: Sidecar, scripted
     assert "401" in run["error"]
     assert report["findings"]
     assert polled.returncode == 3
+
+
+def test_a_run_is_cancelled_while_its_model_thinks(
+    sidecar: Sidecar, scripted: Scripted, server: ScriptedServer
+) -> None:
+    """Whoever has seen enough need not pay on."""
+    asked = len(server.requests)
+    scripted.may_answer.clear()
+    try:
+        run = sidecar.post("/api/v1/runs", {"agent_uuid": agent(sidecar)})
+        wait_until(lambda: len(server.requests) > asked)
+        cancelled = sidecar.halo("run", "cancel", run["id"])
+        wait_until(lambda: sidecar.get(f"/api/v1/runs/{run['id']}")["status"] == "cancelled")
+    finally:
+        scripted.may_answer.set()
+
+    assert cancelled.returncode == 0
+    assert sidecar.get(f"/api/v1/runs/{run['id']}")["report_id"] is None
 
 
 def test_a_run_can_be_made_again_and_followed(sidecar: Sidecar) -> None:

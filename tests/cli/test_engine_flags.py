@@ -45,7 +45,19 @@ def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
     rest = (
         "--refusal-retries 2 --reasoning-effort low --budget-usd 1.5 --budget-tokens 9 --budget-seconds 30 --telemetry"
     )
-    paths = ["--repo-path", str(tmp_path), "--prices", str(prices), "-H", "A: b:c", "-H", "D:e", "--resume"]
+    paths = [
+        "--index-dir",
+        str(tmp_path),
+        "--repo-path",
+        str(tmp_path),
+        "--prices",
+        str(prices),
+        "-H",
+        "A: b:c",
+        "-H",
+        "D:e",
+        "--resume",
+    ]
     question, _ = asked(
         *flags.split(), *more.split(), *rest.split(), *paths, "--dataset-context", "shop", "--context-window", "9000"
     )
@@ -64,6 +76,7 @@ def test_every_flag_reaches_the_configuration(tmp_path: Path) -> None:
     assert provider.default_headers == {"A": "b:c", "D": "e"}
     assert (config.budget_usd, config.budget_tokens, config.budget_seconds) == (1.5, 9, 30.0)
     assert (config.repo_path, config.prices_path, config.context_window_tokens) == (tmp_path, prices, 9_000)
+    assert config.trace_index.index_dir == tmp_path
     assert (config.dataset_context, question.telemetry, question.resume) == ("shop", True, True)
     assert "secret" not in repr(question)
 

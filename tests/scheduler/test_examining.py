@@ -72,7 +72,7 @@ def a_run(prompt: str | None = "Why?", origin: str = "manual", **options: Any) -
         status="running",
         window=RunWindow(start=START - timedelta(days=1), end=START),
         options=RunOptions(prompt=prompt, **options),
-        origin=origin,  # type: ignore[arg-type]
+        origin=origin,
         created_at=START,
     )
 
@@ -148,6 +148,14 @@ def test_a_model_that_cannot_be_asked_leaves_the_analysis_and_says_why(
     assert found.produced.report.inquiry.incomplete == "401: wrong key"
 
 
+def test_an_engine_that_breaks_costs_no_analysis(produced: Produced, reader: WindowReader, tmp_path: Path) -> None:
+    """What nobody thought of must not take a report away that is already there."""
+    found, _ = looked(Examining(produced, error=ZeroDivisionError("oops")), produced, reader, tmp_path)
+
+    assert found.reason == "it failed (ZeroDivisionError)"
+    assert found.produced.report.findings == produced.report.findings
+
+
 def test_a_run_that_is_taken_again_goes_on_from_its_state_which_goes_with_the_run(
     produced: Produced, reader: WindowReader, tmp_path: Path
 ) -> None:
@@ -171,7 +179,7 @@ def test_a_model_is_shown_the_newest_traces_that_fit_and_told_how_many_do_not(
     """Counts read the whole window; what a model reads has a limit."""
     shown = shown_of(reader, EVERYTHING, 7)
     examining = Examining(produced)
-    _, told = looked(examining, produced, reader, tmp_path, run=a_run(span_limit=7))
+    found, told = looked(examining, produced, reader, tmp_path, run=a_run(span_limit=7))
 
     assert (shown.left_out_traces, shown.left_out_spans) == (4, 12)
     assert len(reader.keys(shown.selection)) == 2
@@ -180,6 +188,9 @@ def test_a_model_is_shown_the_newest_traces_that_fit_and_told_how_many_do_not(
     assert examining.window is not None
     assert examining.window.selection == shown.selection
     assert told[0][1]["traces_left_out"] == 4
+    assert found.produced.report.inquiry is not None
+    assert found.produced.report.inquiry.left_out_traces == 4
+    assert "4 older traces (12 spans) were counted and not shown to it" in found.produced.markdown
 
 
 def test_the_options_of_a_run_come_before_the_settings_of_the_sidecar() -> None:
@@ -203,7 +214,7 @@ def test_a_question_follows_what_was_said_before_its_latest_parts_if_it_is_long(
     """A follow-up is understood from the report it follows."""
 
     def said(number: int, role: str, content: str, run_id: str = "earlier") -> Message:
-        return Message(sequence=number, role=role, content=content, run_id=run_id, created_at=START)  # type: ignore[arg-type]
+        return Message(sequence=number, role=role, content=content, run_id=run_id, created_at=START)
 
     before = [said(1, "user", "first"), said(2, "assistant", "report"), said(3, "user", "Why?", "run-1")]
     long = [said(1, "assistant", "x" * MAX_HISTORY_CHARS), said(2, "assistant", "y" * 10)]
@@ -255,3 +266,37 @@ def test_the_settings_say_whether_there_is_anybody_to_ask_and_hide_their_secrets
     assert not EngineSettings(model="m").can_ask({})
     assert "secret" not in repr(SETTINGS) + SETTINGS.model_dump_json()
     assert EngineSettings.model_validate(SETTINGS.revealed()) == SETTINGS
+
+
+def test_a_state_that_no_longer_fits_the_window_is_given_up_and_the_question_asked_anew(
+    produced: Produced, reader: WindowReader, tmp_path: Path
+) -> None:
+    """Traces that left the window between two attempts must not cost the answer."""
+    state = tmp_path / "checkpoints" / "run-1.json"
+    state.parent.mkdir()
+    state.write_text("state")
+    tried: list[bool] = []
+
+    class Picky(Examining):
+        async def __call__(self, *args: Any, resume: bool) -> Examined:
+            tried.append(resume)
+            if resume:
+                raise PermanentError("of other traces")
+            return await super().__call__(*args, resume=resume)
+
+    found, _ = looked(Picky(produced), produced, reader, tmp_path)
+
+    assert tried == [True, False]
+    assert found.reason == ""
+
+
+def test_traces_that_ended_at_the_same_moment_are_shown_or_left_out_together(tmp_path: Path) -> None:
+    """A limit that cuts between them would show less than it says, or nothing at all."""
+    spans = [make_span(trace, "root", kind=SpanKind.AGENT, agent__name="clerk", end_s=9) for trace in range(3)]
+    spans += [make_span(trace, "root", kind=SpanKind.AGENT, agent__name="clerk", end_s=5) for trace in (7, 8)]
+    with load_window([request_of(spans).SerializeToString()], tmp_path) as reader:
+        shown = shown_of(reader, EVERYTHING, 1)
+        wider = shown_of(reader, EVERYTHING, 4)
+
+        assert (len(reader.keys(shown.selection)), shown.left_out_traces) == (3, 2)
+        assert (len(reader.keys(wider.selection)), wider.left_out_traces) == (3, 2)

@@ -67,6 +67,24 @@ async def test_what_is_old_is_forgotten(tmp_path):
         assert [each.id for each in control.runs()] == [run.id]
 
 
+async def test_the_state_of_a_stopped_run_goes_and_that_of_one_under_way_stays(tmp_path):
+    """A cancelled process cannot clear up; what it leaves holds what spans hold."""
+    clock = Clock()
+    with opened(tmp_path, clock) as control:
+        stopped = claimed(control)
+        control.end_run(stopped.id, stopped.attempt, "cancelled", "enough")
+        waiting = queued(control)
+        states = tmp_path / "checkpoints"
+        states.mkdir()
+        for name in (stopped.id, waiting.id, "unknown"):
+            (states / f"{name}.json").write_text("{}")
+        idle = fake_child.command("hang")
+        async with Scheduler(Config(poll_interval="10ms"), control, directory=tmp_path, now=clock, command=idle):
+            await until(lambda: len(list(states.iterdir())) == 1)
+
+        assert [path.stem for path in states.iterdir()] == [waiting.id]
+
+
 async def test_it_stops_at_once_and_leaves_what_waits(tmp_path):
     """A pod has thirty seconds, and a run that waits will wait on."""
     with opened(tmp_path) as control:
