@@ -16,6 +16,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pydantic_core import from_json
+
 from domain.errors import PermanentError
 from domain.otlp import (
     ExportTraceServiceRequest,
@@ -28,7 +30,7 @@ from domain.otlp import (
     Status,
     any_value,
 )
-from domain.otlp_json import from_json
+from domain.otlp_json import from_json as from_document
 from domain.source_ids import otlp_id, with_otlp_ids
 from domain.spans import SOURCE_SPAN_ID, SOURCE_TRACE_ID, SPAN_ID_BYTES, TRACE_ID_BYTES
 
@@ -36,9 +38,10 @@ _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9})\d*)?\s*(?:Z|z|UTC|([+-])(\d\d):?(\d\d))?"
 )
 _MAX_DEPTH = 25
-_MAX_NS = 2**64 - 1
+MAX_NS = 2**64 - 1
+_MOST_INT = 2**63
 _MAX_UINT32 = 2**32 - 1
-_KINDS: Mapping[str, int] = dict(Span.SpanKind.items())
+KIND_NAMES: Mapping[str, int] = dict(Span.SpanKind.items())
 _CODES: Mapping[str, int] = dict(Status.StatusCode.items())
 
 
@@ -48,7 +51,25 @@ def decode_line(line: bytes) -> ExportTraceServiceRequest:
     PermanentError, with a reason that fits a line, when the line is no such thing.
     """
     try:
-        found = json.loads(line.decode())
+        found = from_json(line)
+    except ValueError:
+        found = _closely(line)
+    if not isinstance(found, dict):
+        raise PermanentError(f"expected a JSON object, found {_name(found)}")
+    if "resourceSpans" in found or "resource_spans" in found:
+        return from_document(with_otlp_ids(found))
+    request = ExportTraceServiceRequest()
+    try:
+        _fill_resource(request.resource_spans.add(), found)
+    except (RecursionError, ValueError) as error:
+        raise PermanentError(f"not a span: {type(error).__name__}") from None
+    return request
+
+
+def _closely(line: bytes) -> Any:
+    """A line that the fast reader refuses: read as Python does, which takes more, or the reason why it is none."""
+    try:
+        return json.loads(line.decode())
     except UnicodeDecodeError as error:
         raise PermanentError(f"not UTF-8 at byte {error.start}") from None
     except RecursionError:
@@ -57,16 +78,6 @@ def decode_line(line: bytes) -> ExportTraceServiceRequest:
         raise PermanentError(f"not JSON at column {error.colno}: {error.msg}") from None
     except ValueError:
         raise PermanentError("a JSON number is too long") from None
-    if not isinstance(found, dict):
-        raise PermanentError(f"expected a JSON object, found {_name(found)}")
-    if "resourceSpans" in found or "resource_spans" in found:
-        return from_json(with_otlp_ids(found))
-    request = ExportTraceServiceRequest()
-    try:
-        _fill_resource(request.resource_spans.add(), found)
-    except (RecursionError, ValueError) as error:
-        raise PermanentError(f"not a span: {type(error).__name__}") from None
-    return request
 
 
 def _fill_resource(spans: ResourceSpans, line: Mapping[str, Any]) -> None:
@@ -87,7 +98,7 @@ def _fill(span: Span, line: Mapping[str, Any]) -> None:
         span.parent_span_id = otlp_id(_id_text(parent, "parent_span_id"), SPAN_ID_BYTES)
     span.trace_state = _text(line.get("trace_state"))
     span.name = _text(line.get("name"))
-    span.kind = _member(line.get("kind"), "kind", "SPAN_KIND_", _KINDS)  # type: ignore[assignment]
+    span.kind = _member(line.get("kind"), "kind", "SPAN_KIND_", KIND_NAMES)  # type: ignore[assignment]
     span.start_time_unix_nano = _time(line.get("start_time"), "start_time")
     if not span.start_time_unix_nano:
         raise PermanentError("start_time: missing")
@@ -134,6 +145,8 @@ def _put(owner: Resource | InstrumentationScope | Span | Span.Event | Span.Link,
             item.key = key
             if isinstance(value, str):
                 item.value.string_value = value
+            elif type(value) is int and abs(value) < _MOST_INT:
+                item.value.int_value = value
             else:
                 item.value.CopyFrom(any_value(value if _is_flat_enough(value) else json.dumps(value)))
         except UnicodeEncodeError:
@@ -189,15 +202,16 @@ def _time(value: object, where: str) -> int:
     if value is None or value == "":
         return 0
     if isinstance(value, str):
-        nanoseconds = int(value) if value.isdecimal() and len(value) <= 20 else _moment(value)
+        nanoseconds = int(value) if value.isdecimal() and len(value) <= 20 else moment(value)
     else:
         nanoseconds = value if isinstance(value, int) and not isinstance(value, bool) else -1
-    if not 0 <= nanoseconds <= _MAX_NS:
+    if not 0 <= nanoseconds <= MAX_NS:
         raise PermanentError(f"{where}: expected an ISO 8601 time or nanoseconds since 1970, found {_name(value)}")
     return nanoseconds
 
 
-def _moment(text: str) -> int:
+def moment(text: str) -> int:
+    """Nanoseconds since 1970 of an ISO 8601 time; -1 when the text is none."""
     match = _TIME.fullmatch(text.strip())
     if match is None:
         return -1

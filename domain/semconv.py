@@ -5,13 +5,14 @@ opened, and JSON is parsed only for token counts that no plain attribute gives.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from domain.dialects import DETAILS, FIELDS, NO_SIGN_OF_AN_LLM
 from domain.dialects_kinds import KINDS, SIGNS, KindKey
 from domain.dialects_values import TEXT_MAX_CHARS, count_at, read_count, read_object, read_text, text_reader
 from domain.masking import template
-from domain.otlp import AnyValue, KeyValue, Resource, Span
+from domain.otlp import AnyValue, KeyValue, Resource, Span, any_value
 from domain.spans import SPAN_ID_BYTES, SpanIndex, SpanKind, SpanStatus
 
 __all__ = [
@@ -19,10 +20,12 @@ __all__ = [
     "FIELDS",
     "PLACES",
     "UNASKED",
+    "JsonIndex",
     "Places",
     "ResourceIndex",
     "attributes_of",
     "error_text",
+    "json_index",
     "places_with",
     "recorded_exception",
     "resource_index",
@@ -45,6 +48,7 @@ _NOTHING: list[Any] = [None] * len(_SLOTS)
 _NO_RANK = 1_000
 _ASKED = _NO_RANK + 1
 _NO_RANKS = [_NO_RANK] * len(_SLOTS)
+_MAX_COUNT = 2**63
 
 _EXPLICIT = tuple(KINDS)[: tuple(KINDS).index("ai.operationId")]
 _NAMED_BY_SPAN = frozenset(rank for rank, key in enumerate(KINDS.values()) if key.names_by_span)
@@ -177,6 +181,60 @@ def span_index(
         size_bytes,
     )
     return tuple.__new__(SpanIndex, row)  # its own constructor takes four times as long
+
+
+class JsonIndex(NamedTuple):
+    """What `span_index` finds in attributes, of attributes that are still JSON; `shown` are the columns they fill."""
+
+    name: str
+    kind: SpanKind
+    is_error: bool
+    shown: list[Any]
+
+
+def json_index(said: Mapping[str, Any], name: str) -> JsonIndex | None:
+    """The index of a span with these attributes and this name; None when they need a closer look.
+
+    A walk of its own, since making a span of them first would take five times as long. The keys of spans are mostly
+    those of other spans, so what counts among them, and in which order, is found out once.
+    """
+    candidates = _candidates(tuple(said))
+    if candidates is None:
+        return None
+    values, ranks, settled = _NOTHING[:], _NO_RANKS[:], -1
+    for slot, rank, key, words, otherwise in candidates:
+        if slot == settled:
+            continue
+        found = said[key]
+        value: Any
+        if type(found) is str and found and words is not _UNREAD:
+            value = found[_SHORT] if words is None else words.get(found) or otherwise(any_value(found))
+        elif type(found) is int and words is _UNREAD and 0 < found < _MAX_COUNT and otherwise is not _is_there:
+            value = found
+        elif isinstance(found, dict | list):
+            return None
+        else:
+            value = otherwise(any_value(found))
+        if value is not None:
+            values[slot], ranks[slot], settled = value, rank, slot
+    kind, short = values[_KIND], name[_SHORT]
+    if (
+        kind is None
+        or (kind is _TOOL_KIND and values[_TOOL] is None)
+        or (kind is _AGENT_KIND and values[_AGENT] is None)
+    ):
+        pairs = [KeyValue(key=key, value=any_value(said[key])) for key in _EXPLICIT if key in said]
+        kind = _settle(Span(attributes=pairs), short, values, ranks)
+    return JsonIndex(short, kind, values[_LEVEL] == "ERROR", values[_SHOWN])
+
+
+@lru_cache(maxsize=1_024)
+def _candidates(keys: tuple[str, ...]) -> list[tuple[int, int, str, _Words | None, _Reader]] | None:
+    """The keys that the index reads, by slot and rank; None when some of them hold details in JSON."""
+    found = [(slot, rank, key, *rest) for key in keys if key in PLACES for slot, rank, *rest in (PLACES[key],)]
+    if any(rank == _NO_RANK for _, rank, *_ in found):
+        return None
+    return sorted(found, key=lambda place: place[:2])  # type: ignore[arg-type]
 
 
 def _settle(span: Span, name: str, values: list[Any], ranks: list[int]) -> SpanKind:

@@ -230,7 +230,7 @@ def load_files(
     It is kept below `index_dir`, else beside the first file as `<name>.halo-window/`, and grows with the files; where
     that cannot be written, and for pipes, in a temporary directory that goes at the end. `report` is told, each time,
     what the files hold and which lines cannot be used.
-    PermanentError when a file cannot be read or nothing is found in all of them.
+    PermanentError when a file cannot be read or nothing is found in all of them; RetryableError when the disk is full.
     """
     require_sqlite()
     merge, told = Merge(), LoadReport() if report is None else report

@@ -1,6 +1,6 @@
 """Lines of a file as rows of a window: pure work on bytes, done beside the process that writes the window.
 
-Spans stay where they are, in the file: a row tells in which stretch of it, and on which of the stretch's lines. Only
+Spans stay where they are, in the file: a row tells in which passage of it, and on which of the passage's lines. Only
 what a line cannot be asked for again alone, as an OTLP document of many spans, is handed on as requests to be copied.
 A batch consists of plain values, so that it can be sent as `marshal` writes it.
 """
@@ -19,12 +19,12 @@ from domain.signals import TRACES
 from domain.spans import OWN_SERVICE, SpanIndex
 from domain.wire import join, split
 from store.loading import MAX_BAD_LINES_KEPT, MAX_REQUEST_SPANS, decode
+from store.window.passages import lines_of
 from store.window.planning import plan
 from store.window.rollup import Identity, RollUp, roll_up
 from store.window.schema import MAX_INT
-from store.window.stretches import lines_of
 
-STRETCH_BYTES = 128 * 1024
+PASSAGE_BYTES = 128 * 1024
 """How much of a file is read to find one span in it."""
 _ROLLED = itemgetter(1, 2, 6, 7, 8, 9, 10, 11, 17, 18, 19, 20)  # as in store.window.rollup.COLUMNS
 _BY_SPAN, _SIZE = itemgetter(1), itemgetter(12)
@@ -36,7 +36,7 @@ class Batch:
     """The lines of a file from `start` to `end`.
 
     `columns` are those of the table `spans`, in its order, but texts are numbers of `texts`, from 1, traces are
-    positions in `traces`, and containers positions in `stretches`: (offset, length, checksum, spans, traces). A trace
+    positions in `traces`, and containers positions in `passages`: (offset, length, checksum, spans, traces). A trace
     is its id, bytes, session, what the file calls it, and its roll-up. `bad` are (line, reason), counted from the
     batch's first line, which is 1. `others` are (signal, encoded request).
     """
@@ -51,7 +51,7 @@ class Batch:
     bad: list[tuple[int, str]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     traces: list[tuple[Any, ...]] = field(default_factory=list)
-    stretches: list[tuple[int, int, int, int, list[int]]] = field(default_factory=list)
+    passages: list[tuple[int, int, int, int, list[int]]] = field(default_factory=list)
     columns: list[tuple[int | None, ...]] = field(default_factory=list)
     others: list[tuple[str, bytes]] = field(default_factory=list)
 
@@ -62,16 +62,16 @@ def read_batch(path: Path, start: int, end: int) -> Batch:
         file.seek(start)
         data = file.read(end - start)
     made = _Making(Batch(start, start + len(data)))
-    for offset, text in _stretches(data):
-        made.stretch(offset + start, text)
+    for offset, text in _passages(data):
+        made.passage(offset + start, text)
     return made.finished()
 
 
-def _stretches(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Whole lines of `STRETCH_BYTES` together, or one longer line, with the offset of each."""
+def _passages(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Whole lines of `PASSAGE_BYTES` together, or one longer line, with the offset of each."""
     offset = 0
     while offset < len(data):
-        end = data.rfind(b"\n", offset, offset + STRETCH_BYTES) + 1 or data.find(b"\n", offset) + 1 or len(data)
+        end = data.rfind(b"\n", offset, offset + PASSAGE_BYTES) + 1 or data.find(b"\n", offset) + 1 or len(data)
         yield offset, data[offset:end]
         offset = end
 
@@ -96,7 +96,7 @@ class _Texts(dict[str | None, int | None]):
 
 
 class _Making:
-    """Builds a batch, stretch by stretch."""
+    """Builds a batch, passage by passage."""
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
@@ -105,10 +105,10 @@ class _Making:
         self._traces: dict[bytes, _Trace] = {}
         self._sources: dict[bytes, str] = {}
 
-    def stretch(self, offset: int, text: bytes) -> None:
+    def passage(self, offset: int, text: bytes) -> None:
         """The next whole lines, which begin at an offset of the file."""
         lines = lines_of(text)
-        batch, container, spans, row_of = self._batch, len(self._batch.stretches), 0, self._indexer.row
+        batch, container, spans, row_of = self._batch, len(self._batch.passages), 0, self._indexer.row
         traces: set[int] = set()
         for ordinal, line in enumerate(lines):
             row = row_of(line) or self._closer(line, batch.lines + ordinal + 1)
@@ -118,7 +118,7 @@ class _Making:
         batch.lines += len(lines)
         batch.used_lines += spans
         batch.spans += spans
-        batch.stretches.append((offset, len(text), crc32(text), spans, sorted(traces)))
+        batch.passages.append((offset, len(text), crc32(text), spans, sorted(traces)))
 
     def _keep(self, row: SpanIndex, container: int, ordinal: int) -> int:
         """Put a row with its trace; the trace's number."""

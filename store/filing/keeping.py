@@ -8,8 +8,8 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import fields, replace
 from pathlib import Path
 
 from store.filing import records
@@ -21,7 +21,7 @@ from store.window.connecting import WINDOW_NAME, connect_reader, connect_writer
 from store.window.loading import Filling, create_window, fold_all, open_loaded
 from store.window.reader import SqliteReader
 from store.window.spans import CACHED_BYTES
-from store.window.transactions import transaction
+from store.window.transactions import transaction, translated
 
 
 @contextmanager
@@ -32,14 +32,18 @@ def open_files(
     check_readable(paths)
     making = _Making(paths, report, step_bytes, frame_bytes)
     with ExitStack() as kept:
-        if not all(path.is_file() for path in paths):
-            window = _temporary(making, kept)
-        else:
-            try:
-                window = _beside(making, place_of(paths, index_dir), kept)
-            except OSError:
-                window = _temporary(making, kept)
+        try:
+            window = _window(making, paths, index_dir, kept)
+        except sqlite3.Error as error:
+            raise translated(error) from error
         yield kept.enter_context(open_loaded(window))
+
+
+def _window(making: "_Making", paths: Sequence[Path], index_dir: Path | None, kept: ExitStack) -> Path:
+    if all(path.is_file() for path in paths):
+        with suppress(OSError):
+            return _beside(making, place_of(paths, index_dir), kept)
+    return _temporary(making, kept)
 
 
 def _temporary(making: "_Making", kept: ExitStack) -> Path:
@@ -73,6 +77,8 @@ class _Making:
 
     def make(self, window: Path) -> None:
         """Load all files into a new window; PermanentError when nothing is found in them."""
+        for each in fields(LoadReport):  # what was told of an attempt that failed half-way
+            setattr(self._report, each.name, getattr(LoadReport(), each.name))
         stats = [path.stat() for path in self._paths]
         parts = [
             FilePart(path, end=stat.st_size if path.is_file() else None)

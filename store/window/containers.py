@@ -1,8 +1,8 @@
-"""Containers: the compressed bytes of hot batches and frames, stretches of files, and reading spans out of them.
+"""Containers: the compressed bytes of hot batches and frames, passages of files, and reading spans out of them.
 
 Bytes decompress to encoded TracesData. A hot batch is compressed for speed, since a sender waits for it; a frame for
 size, with long-distance matching, because agents repeat whole message histories turn after turn. In the place of bytes
-may stand where in a span file they are (`store.window.stretches`).
+may stand where in a span file they are (`store.window.passages`).
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Protocol
 import zstandard
 
 from domain.wire import Piece, locate
-from store.window.stretches import is_stretch, open_stretch
+from store.window.passages import is_passage, open_passage
 
 HOT_LEVEL = 1
 FRAME_LEVEL = 3
@@ -105,4 +105,4 @@ def open_container(connection: sqlite3.Connection, codec: Codec, number: int) ->
     row = connection.execute("SELECT data FROM blobs WHERE container = ?", (number,)).fetchone()
     if row is None:
         return None
-    return open_stretch(row[0]) if is_stretch(row[0]) else Spans(codec.decompress(row[0]))
+    return open_passage(row[0]) if is_passage(row[0]) else Spans(codec.decompress(row[0]))

@@ -14,9 +14,9 @@ from store.window.bulk import execute_rows, look_up
 from store.window.containers import insert_container
 from store.window.dictionary import Dictionary
 from store.window.ingest import PUT_KNOWN_TRACES, PUT_TRACES
+from store.window.passages import Passage
 from store.window.rolling import agents_of
 from store.window.rollup import Identity, RollUp
-from store.window.stretches import Stretch
 
 _KNOWN = "SELECT json_array(hex(trace_id), id) AS found FROM traces WHERE trace_id IN"
 _NEW = """
@@ -46,7 +46,7 @@ class LineWriter:
         connection.execute("SAVEPOINT lines")
         texts = {None: None} | {number: self._dictionary[text] for number, text in enumerate(batch.texts, 1)}
         traces = self._put_traces(batch, texts)
-        containers = self._put_stretches(path, batch, traces)
+        containers = self._put_passages(path, batch, traces)
         maps: dict[int, Callable[[Any], int | None]] = {_TRACE: traces.__getitem__, _CONTAINER: containers.__getitem__}
         maps |= dict.fromkeys(_TEXTS, texts.__getitem__)
         columns = [map(maps[at], column) if at in maps else column for at, column in enumerate(batch.columns)]
@@ -86,12 +86,12 @@ class LineWriter:
         found = {name: int(key) for name, key in look_up(self._connection, _KNOWN, names)}
         return [found[name.hex().upper()] for name in names]
 
-    def _put_stretches(self, path: str, batch: Batch, traces: Sequence[int]) -> list[int]:
-        """The numbers of the containers that stand for a batch's stretches; 0 for one without spans."""
+    def _put_passages(self, path: str, batch: Batch, traces: Sequence[int]) -> list[int]:
+        """The numbers of the containers that stand for a batch's passages; 0 for one without spans."""
         return [
             insert_container(
                 self._connection,
-                Stretch(path, offset, length, checksum).encoded(),
+                Passage(path, offset, length, checksum).encoded(),
                 agent=None,
                 spans=spans,
                 raw_bytes=length,
@@ -100,7 +100,7 @@ class LineWriter:
             )
             if spans
             else 0
-            for offset, length, checksum, spans, held in batch.stretches
+            for offset, length, checksum, spans, held in batch.passages
         ]
 
 

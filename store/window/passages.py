@@ -1,7 +1,7 @@
-"""Stretches of span files as containers: the bytes stay in the file, a span is decoded when it is asked for.
+"""Passages of span files as containers: the bytes stay in the file, a span is decoded when it is asked for.
 
 Copying a file into a window takes five times as long as indexing it, and nobody reads all of it. What stands in the
-file is the truth: a stretch whose bytes are no longer what they were is refused.
+file is the truth: a passage whose bytes are no longer what they were is refused.
 """
 
 import json
@@ -13,10 +13,10 @@ from domain.errors import PermanentError
 from domain.halo_jsonl import decode_line
 from domain.wire import Piece, split
 
-_MARK = b"halo stretch "
+_MARK = b"halo passage "
 
 
-class Stretch(NamedTuple):
+class Passage(NamedTuple):
     """Some whole lines of a file, and the CRC-32 of their bytes."""
 
     path: str
@@ -29,13 +29,13 @@ class Stretch(NamedTuple):
         return _MARK + json.dumps(self).encode()
 
 
-def is_stretch(data: bytes) -> bool:
-    """Whether the bytes of a container stand for a stretch; compressed bytes begin otherwise."""
+def is_passage(data: bytes) -> bool:
+    """Whether the bytes of a container stand for a passage; compressed bytes begin otherwise."""
     return data.startswith(_MARK)
 
 
 def lines_of(text: bytes) -> list[bytes]:
-    """The lines of a stretch, by ordinal."""
+    """The lines of a passage, by ordinal."""
     return text.removesuffix(b"\n").split(b"\n")
 
 
@@ -51,9 +51,9 @@ class Lines:
         return next(split(decode_line(self._lines[ordinal]).SerializeToString()))
 
 
-def open_stretch(data: bytes) -> Lines:
-    """The container that `Stretch.encoded` stands for; PermanentError when the file is not as it was."""
-    path, offset, length, checksum = Stretch._make(json.loads(data.removeprefix(_MARK)))
+def open_passage(data: bytes) -> Lines:
+    """The container that `Passage.encoded` stands for; PermanentError when the file is not as it was."""
+    path, offset, length, checksum = Passage._make(json.loads(data.removeprefix(_MARK)))
     try:
         with Path(path).open("rb") as file:
             file.seek(offset)
