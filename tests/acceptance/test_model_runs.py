@@ -1,6 +1,8 @@
 """Runs of a real sidecar with a model: asked, followed, questioned further, and left alone where there is none."""
 
 import json
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -201,3 +203,40 @@ def test_without_a_model_a_question_says_what_to_configure(tmp_path: Path) -> No
     assert "engine.model" in asked.stderr
     assert wanted.returncode != 0
     assert "OPENAI_API_KEY" in wanted.stderr
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_run_whose_process_is_killed_goes_on_where_it_was_and_makes_one_report(tmp_path: Path) -> None:
+    """Model calls are paid for once, and a team is told once."""
+
+    def patient(request: dict[str, Any]) -> Reply:
+        answered = sum(message["role"] == "tool" for message in request["messages"])
+        if answered < 8:
+            arguments = json.dumps({"limit": answered + 1})
+            return Reply(tool_calls=[ToolCall("query_traces", arguments)], delay_s=0.1)
+        return Reply(tool_calls=[ToolCall("final_answer", json.dumps({"answer": "It is the tool."}))])
+
+    with ScriptedServer(patient) as server:
+        settings = {"engine.model": "m", "engine.base_url": server.base_url, "store.traces.quiet": "0s"}
+        with Sidecar(tmp_path / "data", settings, {"NO_PROXY": "127.0.0.1", "OPENAI_API_KEY": "k"}) as sidecar:
+            send(sidecar)
+            run = sidecar.post("/api/v1/runs", {"agent_uuid": agent(sidecar)})
+            wait_until(lambda: len(server.requests) >= 4, pause_s=0.02)
+            assert sidecar.process is not None
+            for child in children_of(sidecar.process.pid):
+                os.kill(child, signal.SIGKILL)
+            before = len(server.requests)
+            place = f"/api/v1/runs/{run['id']}"
+            ended = wait_until(lambda: seen if (seen := sidecar.get(place))["finished_at"] else None)
+            reports = sidecar.items("/api/v1/reports")
+            kinds = [event["type"] for event in sidecar.items(f"/api/v1/runs/{run['id']}/events")]
+
+    again = [len(request.body["messages"]) for request in server.requests[before:]]
+    assert (ended["status"], ended["attempt"], len(reports)) == ("completed", 2, 1)
+    assert kinds.count("crashed") == 1
+    assert min(again) > 4, "the second attempt begins with what the first had found"
+    assert len(server.requests) <= 11
+    assert not list((tmp_path / "data" / "checkpoints").glob("*"))
