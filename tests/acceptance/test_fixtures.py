@@ -80,7 +80,7 @@ def test_malformed_lines_are_named_and_the_rest_is_analysed(medium: Path, tmp_pa
     assert json.loads(result.stdout)["coverage"]["spans"] == 40
     assert "broken.jsonl:11" in result.stderr
     assert "broken.jsonl:42" in result.stderr
-    assert "unused" in result.stderr
+    assert "no model can be asked" in result.stderr
 
 
 def test_a_file_with_nothing_left_is_an_error_of_one_line(tmp_path: Path) -> None:
