@@ -12,6 +12,7 @@ from analysis.facts import FactWindow, SpanFact
 from analysis.groups import refs, trace_count
 from analysis.looking import detector_for
 from domain.claims import Scalar
+from domain.spans import SpanKind, SpanStatus
 
 SPANS = "spans"
 _READ: Mapping[str, Callable[[SpanFact], Scalar]] = {
@@ -35,6 +36,34 @@ _READ: Mapping[str, Callable[[SpanFact], Scalar]] = {
 }
 DESCRIBABLE = tuple(_READ)
 """The arguments that `spans` knows; a span fits when it agrees with all that are given."""
+
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "kind": tuple(kind.name for kind in SpanKind),
+    "status": tuple(status.name for status in SpanStatus),
+}
+_FLAGS = ("leaf_error", "leaf_llm")
+
+
+def described_by(window: FactWindow, name: str, value: Scalar) -> Scalar | None:
+    """The value as spans have it: a choice in whatever case it was written; None when no span has it.
+
+    ValueError: the argument does not exist, or has other choices. A name that nothing bears would count to zero, and
+    zero would read as an observation.
+    """
+    if name not in _READ:
+        raise ValueError(f"spans are not described by {name!r}; use {', '.join(DESCRIBABLE)}")
+    if name in _CHOICES:
+        chosen = str(value).upper()
+        if chosen not in _CHOICES[name]:
+            raise ValueError(f"{name} is one of {', '.join(_CHOICES[name])}")
+        return chosen
+    if name in _FLAGS:
+        if str(value).lower() not in ("true", "false"):
+            raise ValueError(f"{name} is true or false")
+        return str(value).lower() == "true"
+    read = _READ[name]
+    return value if any(read(span) == value for span in window.spans()) else None
 
 
 def ask(

@@ -14,6 +14,7 @@ from analysis.detecting import Detector
 from analysis.evidence import ReadSpan
 from analysis.facts import FactWindow, SpanFact
 from analysis.fields import field_text
+from analysis.measuring import require_part
 from analysis.statistics import wilson
 from domain.claims import (
     VERDICTS,
@@ -102,6 +103,10 @@ class Checker:
         affected, of = int(self._number(share.affected)), int(self._number(share.of))
         if not 0 <= affected <= of:
             raise _NotCheckableError(f"{affected} of {of} is no share")
+        try:
+            require_part(self.window, self.detectors, share.affected, share.of)
+        except (LookupError, ValueError) as error:
+            raise _NotCheckableError(str(error)) from error
         return affected, of
 
     def _judge_rate(self, claim: RateClaim) -> tuple[Verdict, str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.asking import SPANS, ask
+from analysis.asking import SPANS, described_by
 from analysis.claims import Checker
 from analysis.evidence import ReadSpan
 from analysis.vouching import names_in
@@ -85,7 +85,7 @@ class Claimant:
         return asked.model_copy(update={"args": args})
 
     def _argument(self, asked: Ask, name: str, value: Scalar) -> Scalar:
-        if isinstance(value, bool) or value is None or value in self._values:
+        if asked.query != SPANS and (isinstance(value, bool) or value is None or value in self._values):
             return value
         text = str(value)
         if name in _TRACE_IDS:
@@ -95,19 +95,16 @@ class Claimant:
             return trace_id
         if name in _SPAN_IDS and text and not self.ids.has(text):
             raise UnknownError(NEVER_SHOWN, text)
-        if any(sign.isdigit() for sign in text) and not self._exists(asked.query, name, value):
+        found = self._as_known(asked.query, name, value)
+        if found is None:
             raise UnknownError(_NOTHING, text)
-        return value
+        return found
 
-    def _exists(self, query: str, name: str, value: Scalar) -> bool:
-        """Whether a span fits; of a detector's arguments whether anything has this name."""
-        if query != SPANS:
-            return value in self.checker.window.once(names_in, small=True)
-        try:
-            found = ask(self.checker.window, self.checker.detectors, query, {name: value})
-        except ValueError:
-            return True  # there is no such argument, which the check says together with those that there are
-        return bool(found["affected_spans"])
+    def _as_known(self, query: str, name: str, value: Scalar) -> Scalar | None:
+        """The value as spans have it; of a detector's arguments, if anything has this name. None: nothing has."""
+        if query == SPANS:
+            return described_by(self.checker.window, name, value)
+        return value if value in self.checker.window.once(names_in, small=True) else None
 
     @property
     def _names(self) -> frozenset[str]:

@@ -1,10 +1,10 @@
 """The files of a checkout: listing them, reading their lines, searching them."""
 
+import asyncio
 import os
 from collections.abc import Iterator, Sequence
-from fnmatch import translate
+from fnmatch import fnmatchcase
 from pathlib import Path
-from re import compile as compiled
 from typing import Any
 
 from engine.repository.git import git, is_work_tree
@@ -16,6 +16,7 @@ MAX_LINE_CHARS = 2_000
 MAX_CHARS = 150_000
 MAX_FILE_BYTES = 20_000_000
 _BINARY_PROBE_BYTES = 8_192
+_ANY = "**"
 _NOT_SOURCE = frozenset((".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache"))
 
 
@@ -24,7 +25,7 @@ async def listed(root: Path) -> list[str]:
     if is_work_tree(root):
         said = await git(root, "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate")
         return sorted(said.splitlines())[:MAX_PATHS]
-    return sorted(_walked(root))
+    return await asyncio.to_thread(lambda: sorted(_walked(root)))
 
 
 def _walked(root: Path) -> Iterator[str]:
@@ -39,17 +40,36 @@ def _walked(root: Path) -> Iterator[str]:
 
 
 def matching(paths: Sequence[str], pattern: str) -> list[str]:
-    """The paths that a glob fits: `*` stays within a directory, `**/` goes through any number of them."""
-    fits = compiled(_regex_of(pattern.removeprefix("./")))
-    return [path for path in paths if fits.fullmatch(path)]
+    """The paths that a glob fits: `*` stays within a directory, `**` stands for any number of them.
+
+    Takes time in the length of path and pattern, whatever the pattern.
+    """
+    wanted = _segments(pattern)
+    return [path for path in paths if _fits(path.split("/"), wanted)]
 
 
-def _regex_of(pattern: str) -> str:
-    parts = []
-    for part in pattern.split("/"):
-        inner = translate(part).removeprefix("(?s:").removesuffix(r")\Z")
-        parts.append("**" if part == "**" else inner.replace(".*", "[^/]*"))
-    return "/".join(parts).replace("**/", "(?:.*/)?").replace("**", ".*")
+def _segments(pattern: str) -> list[str]:
+    """The parts of a glob, a run of `**` as one."""
+    parts = [part for part in pattern.removeprefix("./").split("/") if part]
+    return [part for at, part in enumerate(parts) if part != _ANY or at == 0 or parts[at - 1] != _ANY]
+
+
+def _fits(path: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Which beginnings of the glob fit the path's beginning, part by part; in the end all of it has to."""
+    reached = _over_any({0}, wanted)
+    for part in path:
+        step = {
+            at if wanted[at] == _ANY else at + 1
+            for at in reached
+            if at < len(wanted) and (wanted[at] == _ANY or fnmatchcase(part, wanted[at]))
+        }
+        reached = _over_any(step, wanted)
+    return len(wanted) in reached
+
+
+def _over_any(reached: set[int], wanted: Sequence[str]) -> set[int]:
+    """`**` may also stand for no directory at all."""
+    return reached | {at + 1 for at in reached if at < len(wanted) and wanted[at] == _ANY}
 
 
 def tree(paths: Sequence[str], depth: int, most: int) -> tuple[list[str], int]:

@@ -41,5 +41,6 @@ class GlobFiles:
     async def answer(self, given: Given, work: Work) -> Any:
         """The paths, and how many there are in all."""
         assert work.repository is not None
-        found = matching(await listed(work.repository), given.pattern)
+        paths = await listed(work.repository)
+        found = await work.in_thread(lambda: matching(paths, given.pattern))
         return {"paths": found[: given.max_results], "total": len(found)}

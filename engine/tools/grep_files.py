@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
+from engine.repository.files import matching
 from engine.repository.git import git, has_git
 from engine.tooling import Arguments, ToolConfig, Work
 
@@ -46,12 +47,15 @@ class GrepFiles:
         assert work.repository is not None
         flags = ("--no-index", "--exclude-standard", "-I", "-n", "-E", "--no-color", "-e", given.regex_pattern)
         said = await git(work.repository, "grep", *flags)
-        lines = [line for line in said.splitlines() if _fits(line, given.glob_pattern)]
+        lines = await work.in_thread(lambda: _lines(said, given.glob_pattern))
         shown = [line if len(line) <= MAX_LINE_CHARS else f"{line[:MAX_LINE_CHARS]} …" for line in lines]
         return {"matches": shown[: given.max_matches], "total": len(lines), "has_more": len(lines) > given.max_matches}
 
 
-def _fits(line: str, pattern: str | None) -> bool:
-    from engine.repository.files import matching
-
-    return pattern is None or bool(matching([line.partition(":")[0]], pattern))
+def _lines(said: str, pattern: str | None) -> list[str]:
+    """Matches in the files that a glob fits."""
+    lines = said.splitlines()
+    if pattern is None:
+        return lines
+    fitting = set(matching(sorted({line.partition(":")[0] for line in lines}), pattern))
+    return [line for line in lines if line.partition(":")[0] in fitting]

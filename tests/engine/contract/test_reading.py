@@ -22,7 +22,7 @@ STATUS = {"tool": "next_page", "status": "ERROR"}
         ({"type": "count", **FAILING}, "18"),
         ({"query": "spans", "args": STATUS, "answer": "affected_traces"}, "6"),
         ({"type": "count", "ask": {"query": "spans", **STATUS}}, "18"),
-        ({"type": "absence", "ask": {"query": "spans", "args": {"tool": "fly"}}}, "none"),
+        ({"type": "absence", "ask": {"query": "spans", "args": {"tool": "next_page", "kind": "LLM"}}}, "none"),
         ({"type": "exists", **SPAN, "field": "status.message", "quote": QUOTE}, f"`{QUOTE}`"),
         ({"type": "exists", **SPAN, "quote": QUOTE + " …"}, f"`{QUOTE}`"),
         ({"type": "quote", "span": SPAN, "field": "input.value", "quote": '{"": ""}'}, '`{"": ""}`'),

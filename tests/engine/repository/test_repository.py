@@ -178,6 +178,15 @@ def test_a_star_stays_in_its_directory(pattern: str, fits: list[str]) -> None:
     assert matching(["a.py", "b/c.py", "b/d/e.py"], pattern) == fits
 
 
+def test_no_glob_takes_longer_than_its_length() -> None:
+    """A pattern may come from a model that was talked into it; this one would outlive the run if it were tried out."""
+    deep = "/".join("a" * 40)
+
+    assert matching([deep], "**/" * 30 + "x") == []
+    assert matching([deep], "**/a/" * 15 + "**") == [deep]
+    assert matching(["a" * 200], "*a" * 60 + "b") == []
+
+
 def test_a_tree_says_how_much_it_leaves_out() -> None:
     """What is not shown must not look as if it were not there."""
     assert tree(["a/b", "a/c", "d"], 2, 2) == (["a/ (2 files)", "a/b"], 2)
