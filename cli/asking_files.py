@@ -1,6 +1,7 @@
 """A model's look at analysed files: shown while it goes on, checked, and merged into the report."""
 
 import asyncio
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from store.base import Selection, WindowReader
 from telemetry.logs import configure_logs
 
 Tell = Callable[[str], None]
+_BY_SIGNAL = 128
 
 
 def ask_model(
@@ -40,6 +42,9 @@ def ask_model(
     messages = [AgentMessage(role="user", content=question.prompt or DEFAULT_QUESTION)]
 
     async def asked() -> Examined:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         async with progress(quiet=quiet, clock=clock, write=tell) as watcher:
             return await examine(
                 messages, config, window, watcher, resume=question.resume, telemetry=question.telemetry
@@ -47,6 +52,11 @@ def ask_model(
 
     try:
         examined = asyncio.run(asked())
+    except (KeyboardInterrupt, asyncio.CancelledError) as stopped:
+        kept = checkpoint is not None and checkpoint.is_file()
+        tell("stopped; the same command with --resume goes on" if kept else "stopped")
+        number = signal.SIGINT if isinstance(stopped, KeyboardInterrupt) else signal.SIGTERM
+        raise SystemExit(_BY_SIGNAL + number) from None
     except HaloError as error:
         raise type(error)(f"{error}; without -p the analysis alone runs") from error
     if checkpoint is not None and examined.status == "completed":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.options import EFFORTS, Command
+from cli.options import EFFORTS, Command, FiniteRange
 
 if TYPE_CHECKING:
     from engine.engine_config import EngineConfig
@@ -46,7 +46,8 @@ def engine_options(command: Command) -> Command:
 
 _FLAG = partial(click.option, cls=EngineOption)
 _NUMBER = partial(_FLAG, metavar="N")
-_PATH = click.Path(exists=True, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 def _options() -> Sequence[Callable[[Command], Command]]:
@@ -66,7 +67,9 @@ def _about_the_question() -> Sequence[Callable[[Command], Command]]:
             type=click.IntRange(1),
             help=f"Subagents at once on a level.  [default: {DEFAULT_PARALLEL}]",
         ),
-        _FLAG("--repo-path", type=_PATH, metavar="DIR", help="Checkout of the agent's code; the model may read it."),
+        _FLAG(
+            "--repo-path", type=_DIRECTORY, metavar="DIR", help="Checkout of the agent's code; the model may read it."
+        ),
         _FLAG("--dataset-context", metavar="TEXT", help="What the model should know about the data."),
     ]
 
@@ -84,7 +87,7 @@ def _about_the_endpoint() -> Sequence[Callable[[Command], Command]]:
             help="Header of every request; repeatable.",
         ),
         _FLAG("--api", type=click.Choice(["chat", "responses"]), help="API of the endpoint.  [default: chat]"),
-        _FLAG("--temperature", type=click.FloatRange(0, 2), metavar="X", help="Sampling temperature."),
+        _FLAG("--temperature", type=FiniteRange(0, 2), metavar="X", help="Sampling temperature."),
         _NUMBER("--max-output-tokens", type=click.IntRange(1), help="Most tokens of one answer."),
         _NUMBER("--context-window", type=click.IntRange(2_000), help="Tokens that fit into the model's context."),
         _FLAG(
@@ -99,12 +102,10 @@ def _about_the_endpoint() -> Sequence[Callable[[Command], Command]]:
 
 def _about_the_run() -> Sequence[Callable[[Command], Command]]:
     return [
-        _FLAG("--budget-usd", type=click.FloatRange(0, min_open=True), metavar="X", help="Dollars the run may cost."),
+        _FLAG("--budget-usd", type=FiniteRange(0, min_open=True), metavar="X", help="Dollars the run may cost."),
         _NUMBER("--budget-tokens", type=click.IntRange(1), help="Tokens the run may use, in and out."),
-        _FLAG(
-            "--budget-seconds", type=click.FloatRange(0, min_open=True), metavar="X", help="Seconds the run may take."
-        ),
-        _FLAG("--prices", type=_PATH, metavar="FILE", help="JSON with prices by model, before those HALO knows."),
+        _FLAG("--budget-seconds", type=FiniteRange(0, min_open=True), metavar="X", help="Seconds the run may take."),
+        _FLAG("--prices", type=_FILE, metavar="FILE", help="JSON with prices by model, before those HALO knows."),
         _FLAG(
             "--index-dir",
             type=click.Path(file_okay=False, path_type=Path),
@@ -122,7 +123,7 @@ def question_of(
 ) -> ModelQuestion | None:
     """What to ask which model; None for the analysis alone, and a line on why when a model was asked for.
 
-    click.BadParameter: a header that is none.
+    click.BadParameter: a header or a URL that is none.
     """
     given = {name: value for name, value in flags.items() if value not in (None, (), False)}
     if not given or flags["no_model"]:
@@ -130,9 +131,20 @@ def question_of(
     if not any((flags["api_key"], flags["base_url"], *map(environment.get, ("OPENAI_API_KEY", "OPENAI_BASE_URL")))):
         tell(NO_MODEL)
         return None
+    _require_url(flags["base_url"] or environment.get("OPENAI_BASE_URL", ""))
     return ModelQuestion(
-        flags["prompt"], _config(flags, traces, environment), bool(flags["telemetry"]), bool(flags["resume"])
+        (flags["prompt"] or "").strip() or None,
+        _config(flags, traces, environment),
+        bool(flags["telemetry"]),
+        bool(flags["resume"]),
     )
+
+
+def _require_url(base_url: str) -> None:
+    if base_url and not base_url.startswith(("http://", "https://")):
+        raise click.BadParameter(
+            f"{base_url!r} is no URL; write e.g. https://api.openai.com/v1", param_hint="--base-url (OPENAI_BASE_URL)"
+        )
 
 
 def _config(flags: Mapping[str, Any], traces: Sequence[Path], environment: Mapping[str, str]) -> "EngineConfig":

@@ -1,5 +1,6 @@
 """`halo`: a known command, or trace files to analyse without a server."""
 
+import errno
 import os
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -72,6 +73,11 @@ class Halo(click.Group):
             raise RefusedError(error.problems) from error
         except HaloError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left to print cannot be printed at the end either
+            raise click.ClickException(f"cannot go on: {error}") from error
 
 
 def _refuse_a_mistyped_command(word: str, commands: list[str]) -> None:

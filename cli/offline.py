@@ -8,6 +8,7 @@ import click
 
 from cli.engine_flags import EngineOption, engine_options, question_of
 from cli.options import json_option
+from domain.errors import PermanentError
 
 SUFFIXES = (".md", ".json", ".html")
 INCOMPLETE = 3
@@ -60,7 +61,7 @@ def analyse(
     Files hold one span or OTLP/JSON document a line, plain or compressed; several are analysed together. Lines that
     cannot be used are counted and named on stderr. The analysis needs no model; with -p a model looks too, and may
     only say what can be checked. Exit codes: 0 report, 3 incomplete report (a budget or the turns ran out), 1 failure,
-    2 usage.
+    2 usage, 130 and 143 stopped by Ctrl-C or SIGTERM.
     """
     wrong = [str(path) for path in outputs if path.suffix not in SUFFIXES]
     if wrong:
@@ -70,13 +71,19 @@ def analyse(
     if brief and as_json:
         raise click.BadParameter("choose --brief or --json", param_hint="--brief")
     question = question_of(flags, traces, os.environ, _tell)
+    for path in outputs:
+        _require_writable(path)
 
     from cli.analysing_files import analyse_files
 
     produced = analyse_files(traces, tell=_tell, quiet=quiet, question=question)
-    for path in outputs:
-        produced.write(path)
-        _tell(f"wrote {path}")
+    try:
+        for path in outputs:
+            produced.write(path)
+            _tell(f"wrote {path}")
+    except PermanentError:
+        click.echo(produced.markdown)  # it may have cost money: what cannot be written is shown
+        raise
     if as_json:
         from cli.output import print_json
 
@@ -92,6 +99,12 @@ def analyse(
     if produced.incomplete:
         _tell(f"incomplete: {produced.incomplete}; the same command with --resume goes on")
         ctx.exit(INCOMPLETE)
+
+
+def _require_writable(path: Path) -> None:
+    """PermanentError before anything is spent on what could not be kept."""
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise PermanentError(f"{path}: cannot be written: {path.parent} is no directory that can be written to")
 
 
 def _tell(line: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from math import isfinite
 from typing import Any, TypeVar
 
 import click
@@ -66,6 +67,17 @@ class DurationType(click.ParamType[timedelta]):
 DURATION = DurationType()
 
 
+class FiniteRange(click.FloatRange):
+    """A number within a range that is one: neither nan nor infinite."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        found = super().convert(value, param, ctx)
+        if not isfinite(found):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return found
+
+
 def limit_option(noun: str, default: int) -> Callable[[Command], Command]:
     """`--limit`: how many at most."""
     return click.option(
@@ -113,11 +125,9 @@ def model_options() -> list[Callable[[Command], Command]]:
     """What a look with a model may take: flags of runs and of questions."""
     return [
         click.option("--reasoning-effort", type=click.Choice(EFFORTS), help="How long a reasoning model may think."),
-        click.option("--budget-usd", type=click.FloatRange(0, min_open=True), metavar="X", help="Dollars it may cost."),
+        click.option("--budget-usd", type=FiniteRange(0, min_open=True), metavar="X", help="Dollars it may cost."),
         click.option("--budget-tokens", type=click.IntRange(1), metavar="N", help="Tokens it may use, in and out."),
-        click.option(
-            "--budget-seconds", type=click.FloatRange(0, min_open=True), metavar="X", help="Seconds it may take."
-        ),
+        click.option("--budget-seconds", type=FiniteRange(0, min_open=True), metavar="X", help="Seconds it may take."),
     ]
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from engine.llm.scripted import HttpError, Reply, Script, ScriptedServer, ToolCall
+from tests.acceptance.sidecar import wait_until
 from tests.cli.test_offline import lines
 
 ANSWER = "page_down was called with an argument it does not take: {c1}."
@@ -306,3 +308,74 @@ def test_telemetry_of_a_run_is_a_trace_file_for_halo(question: Question) -> None
 
     assert done.returncode == 0
     assert sorted(kinds) == ["AGENT", "LLM", "LLM", "TOOL", "TOOL"]
+
+
+def test_a_report_that_cannot_be_kept_is_not_paid_for(question: Question) -> None:
+    """A typing error in -o must not cost a run."""
+    done, server = question(bounded(looking(final("Nothing more."))), "-o", "/nonexistent/r.json")
+
+    assert (done.code, server.requests) == (1, [])
+    assert done.stderr.startswith("Error: /nonexistent/r.json: cannot be written")
+
+
+@pytest.mark.parametrize("arguments", [("--budget-usd", "nan"), ("--temperature", "nan"), ("--budget-seconds", "inf")])
+def test_a_number_that_is_none_is_a_usage_error(question: Question, arguments: tuple[str, str]) -> None:
+    """One line, before anything is asked."""
+    done, server = question(bounded(looking(final("Nothing more."))), *arguments)
+
+    assert (done.code, server.requests) == (2, [])
+    assert "no finite number" in done.stderr
+
+
+def test_an_address_without_a_scheme_is_a_usage_error(question: Question) -> None:
+    """The commonest slip in a variable."""
+    done = question.at("localhost:8000/v1")
+
+    assert done.code == 2
+    assert "write e.g. https://" in done.stderr
+
+
+def test_output_that_cannot_be_written_is_one_line(question: Question) -> None:
+    """A full disk behind a redirection."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "cli.main", str(question.traces)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "No space left" in done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_stopped_says_how_it_goes_on(question: Question, number: int, code: int) -> None:
+    """Ctrl-C is a decision, not a failure."""
+    script = endless(
+        lambda each: Reply(tool_calls=[tool("query_traces", filters={}, limit=each % 500 + 1)], delay_s=0.05)
+    )
+    with ScriptedServer(script) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli.main", str(question.traces), "-p", "What?", "--max-turns", "400"],
+            env={
+                **os.environ,
+                "OPENAI_BASE_URL": server.base_url,
+                "OPENAI_API_KEY": "k",
+                "XDG_STATE_HOME": str(question.home / "state"),
+                "NO_PROXY": "127.0.0.1",
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        wait_until(lambda: len(server.requests) >= 3, pause_s=0.02)
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == code
+    assert "Traceback" not in stderr
+    assert stderr.splitlines()[-1] == "stopped; the same command with --resume goes on"
