@@ -7,58 +7,67 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from domain.component import load_component
+from engine.calling import Caller, load_tools
+from engine.fencing import Fence
+from engine.models.messages import AgentToolCall, AgentToolFunction
 from engine.opening import window_of_files
-from tests.engine.querying.planted import call, work_on
+from tests.engine.querying.planted import work_on
 
 
-def _open(path: Path, directory: Path) -> None:
-    with window_of_files([path], directory):
-        pass
-
-
-def _timed(into: dict[str, float], name: str, act: Callable[[], Any], repeats: int = 1) -> Any:
+async def _timed(into: dict[str, float], name: str, act: Callable[[], Awaitable[Any]], repeats: int = 1) -> Any:
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
-        found = act()
+        found = await act()
         times.append((time.perf_counter() - start) * 1_000)
     into[name] = sorted(times)[len(times) // 2]
     return found
 
 
-def main(path: Path, directory: Path, rare: str) -> None:
-    """Index, append, open, and each tool's work."""
-    load_component("store.backends", "sqlite")  # the other side has imported what it needs, too
-    took: dict[str, float] = {}
-    _timed(took, "index", lambda: _open(path, directory))
-    _timed(took, "open unchanged", lambda: _open(path, directory), 3)
-    with window_of_files([path], directory) as window, asyncio.Runner() as runner:
+async def _opened(path: Path, directory: Path) -> None:
+    with window_of_files([path], directory):
+        pass
+
+
+async def _ask(path: Path, directory: Path, rare: str, took: dict[str, float]) -> int:
+    """Each tool's work, through the caller that a run makes once; how many traces hold the rare word."""
+    caller = Caller(load_tools({}), Fence("0"))  # the other side has imported what it needs, too
+    await _timed(took, "index", lambda: _opened(path, directory))
+    await _timed(took, "open unchanged", lambda: _opened(path, directory), 3)
+    with window_of_files([path], directory) as window:
         work = work_on(window)
 
-        def answer(name: str, **arguments: Any) -> Any:
-            made: Coroutine[Any, Any, Any] = call(work, name, **arguments)
-            return runner.run(made)
+        async def answer(name: str, **arguments: Any) -> Any:
+            function = AgentToolFunction(name=name, arguments=json.dumps(arguments))
+            return (await caller.call(AgentToolCall(id="c", function=function), work)).content
 
-        _timed(took, "overview, first", lambda: answer("get_dataset_overview", filters={}))
-        _timed(took, "overview, again", lambda: answer("get_dataset_overview", filters={}), 5)
-        _timed(took, "overview, filtered", lambda: answer("get_dataset_overview", filters={"has_errors": True}))
-        page = _timed(took, "query 50", lambda: answer("query_traces", filters={}, limit=50))
-        _timed(took, "query 500", lambda: answer("query_traces", filters={}, limit=500))
-        found = _timed(took, "count by rare word", lambda: answer("count_traces", filters={"regex_pattern": rare}))
-        names = [trace["trace_id"] for trace in page["traces"]]
-        views = iter(names * 2)
-        _timed(took, "view_trace", lambda: answer("view_trace", trace_id=next(views)), 25)
+        await _timed(took, "overview, first", lambda: answer("get_dataset_overview", filters={}))
+        await _timed(took, "overview, again", lambda: answer("get_dataset_overview", filters={}), 5)
+        await _timed(took, "overview, filtered", lambda: answer("get_dataset_overview", filters={"has_errors": True}))
+        page = await _timed(took, "query 50", lambda: answer("query_traces", filters={}, limit=50))
+        await _timed(took, "query 500", lambda: answer("query_traces", filters={}, limit=500))
+        found = await _timed(
+            took, "count by rare word", lambda: answer("count_traces", filters={"regex_pattern": rare})
+        )
+        views = iter([trace["trace_id"] for trace in json.loads(page)["result"]["traces"]] * 2)
+        await _timed(took, "view_trace", lambda: answer("view_trace", trace_id=next(views)), 25)
         search = {"regex_pattern": "error"}
-        _timed(took, "search_trace", lambda: answer("search_trace", trace_id=next(views), **search), 25)
+        await _timed(took, "search_trace", lambda: answer("search_trace", trace_id=next(views), **search), 25)
     with path.open("ab") as file:
         file.write(sys.stdin.buffer.read())
-    _timed(took, "append one span", lambda: _open(path, directory))
-    print(json.dumps({"took": took, "found": found["total"]}))
+    await _timed(took, "append one span", lambda: _opened(path, directory))
+    return int(json.loads(found)["result"]["total"])
+
+
+def main(path: Path, directory: Path, rare: str) -> None:
+    """Index, open, each tool's work, append."""
+    took: dict[str, float] = {}
+    found = asyncio.run(_ask(path, directory, rare, took))
+    print(json.dumps({"took": took, "found": found}))
 
 
 if __name__ == "__main__":

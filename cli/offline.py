@@ -1,14 +1,18 @@
 """`halo TRACES.jsonl`: the HALO engine's command line; files are analysed without a server."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.engine_flags import EngineOption, engine_options, question_of
 from cli.options import json_option
 from domain.errors import PermanentError
+
+if TYPE_CHECKING:
+    from cli.analysing_files import AnalysedFiles
 
 SUFFIXES = (".md", ".json", ".html")
 INCOMPLETE = 3
@@ -77,6 +81,14 @@ def analyse(
     from cli.analysing_files import analyse_files
 
     produced = analyse_files(traces, tell=_tell, quiet=quiet, question=question)
+    _write(produced, outputs)
+    _print(produced, as_json=as_json, brief=brief, written=bool(outputs))
+    if produced.incomplete:
+        _tell(f"incomplete: {produced.incomplete}; the same command with --resume goes on")
+        ctx.exit(INCOMPLETE)
+
+
+def _write(produced: "AnalysedFiles", outputs: Sequence[Path]) -> None:
     try:
         for path in outputs:
             produced.write(path)
@@ -84,6 +96,9 @@ def analyse(
     except PermanentError:
         click.echo(produced.markdown)  # it may have cost money: what cannot be written is shown
         raise
+
+
+def _print(produced: "AnalysedFiles", *, as_json: bool, brief: bool, written: bool) -> None:
     if as_json:
         from cli.output import print_json
 
@@ -92,13 +107,10 @@ def analyse(
         from rendering.brief import open_briefs
 
         click.echo(open_briefs(produced.report).encode(errors="replace").decode())
-    elif not outputs:
+    elif not written:
         from cli.output import print_markdown
 
         print_markdown(produced.markdown.rstrip("\n"))
-    if produced.incomplete:
-        _tell(f"incomplete: {produced.incomplete}; the same command with --resume goes on")
-        ctx.exit(INCOMPLETE)
 
 
 def _require_writable(path: Path) -> None:

@@ -139,6 +139,13 @@ class StoredTrace:
     spans: tuple[StoredSpan, ...]
 
 
+class TraceLines(NamedTuple):
+    """A trace as the lines of its file: its sums, and by start time the OTLP span id in hexadecimal with the line."""
+
+    summary: TraceSummary
+    lines: tuple[tuple[str, bytes], ...]
+
+
 def agent_uuid(service: str, agent: str | None) -> str:
     """The stable UUID of an agent: the same service and agent give the same UUID on every machine."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "halo:" + json.dumps([service, agent])))

@@ -1,7 +1,7 @@
 """What a store backend promises; narrow, so that a second backend can pass the same contract suite.
 
-The window (spans, expendable) and the control data (runs, reports, deliveries, precious) are separate
-promises. Reading and control are plain synchronous calls: callers on an event loop put them on a thread.
+The window (spans, expendable) and the control data (runs, reports, deliveries, precious) are separate promises.
+Reading and control are plain synchronous calls: callers on an event loop put them on a thread.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from domain.claims import Scalar
+from domain.contents import TraceContents
 from domain.findings import FindingFilter, KnownFinding
 from domain.following import SavedBucket
 from domain.otlp import ExportLogsServiceRequest, ExportTraceServiceRequest
@@ -27,7 +28,7 @@ from domain.runs import (
     Schedule,
     Trigger,
 )
-from domain.spans import Agent, StoredSpan, StoredTrace, TraceSummary
+from domain.spans import Agent, StoredSpan, StoredTrace, TraceLines, TraceSummary
 from domain.sql import NO_ARGS, SQL_LIMITS, SqlAnswer, SqlLimits
 
 
@@ -85,11 +86,8 @@ class WindowWriter(Protocol):
         """
 
     async def append_logs(self, request: bytes, message: ExportLogsServiceRequest) -> Appended:
-        """Keep the log records that belong to spans; returns only after the commit is on disk.
-
-        Records that name a span and an event of an agent's work (`gen_ai.*`, exceptions) are joined to that span,
-        whether it came before or comes later; the others are accepted and counted as dropped.
-        """
+        """Keep, as above, log records of an agent's work (`gen_ai.*`, exceptions) for the span they name, which may
+        come later; the others are accepted and counted as dropped."""
 
 
 class WindowReader(Protocol):
@@ -110,11 +108,17 @@ class WindowReader(Protocol):
     def read(self, keys: Sequence[int]) -> Iterator[StoredTrace]:
         """Whole traces in the order of the keys; a trace that retention took meanwhile is left out."""
 
+    def holding(self, needle: bytes, keys: Sequence[int]) -> frozenset[int]:
+        """Those of some traces that may hold a text (UTF-8); one that does, in any span, is never missing."""
+
     def list_traces(self, wanted: TraceFilter) -> list[TraceSummary]:
         """Trace summaries, one page."""
 
     def trace(self, trace_id_prefix: str) -> StoredTrace | None:
         """One trace by OTLP or source id, or a unique prefix of at least 4 characters; PermanentError when several."""
+
+    def lines(self, trace_id_prefix: str) -> TraceLines | None:
+        """As `trace`, undecoded; None also where spans do not stand as lines, or have log records beside them."""
 
     def span(self, trace_id: str, span_id: str) -> StoredSpan | None:
         """One span by its ids in hexadecimal."""
@@ -131,16 +135,16 @@ class WindowReader(Protocol):
     ) -> SqlAnswer:
         """Answer one SELECT over views of a selection's complete traces; PermanentError when it is at fault."""
 
+    def contents(self, positions: Sequence[int], *, selection: Selection) -> list[TraceContents]:
+        """What the spans of a selection's complete traces at some positions come to, by position; errors as `query`."""
+
     def query_schema(self) -> str:
         """Those views and their columns, a line each."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceBundle:
-    """What a report freezes: the fact rows its queries counted, and the bytes of the spans it cites.
-
-    `columns` name the values of each row; `cited` is encoded TracesData.
-    """
+    """What a report freezes: the fact rows its queries counted, and the spans it cites as encoded TracesData."""
 
     columns: tuple[str, ...]
     rows: Iterable[Sequence[Any]]
@@ -177,9 +181,7 @@ class ControlStore(Protocol):
     ) -> Run | None:
         """Queue a run that an alarm asks for, with an event that tells the alarm's figures.
 
-        None when a triggered run of the agent waits, or when one was created after `cooled_since` while this kind of
-        alarm was on.
-        """
+        None when a triggered run of the agent waits, or one was created after `cooled_since` for this kind of alarm."""
 
     def run(self, id_prefix: str) -> Run | None:
         """One run by id or unique prefix; PermanentError when several match."""
@@ -256,8 +258,7 @@ class ControlStore(Protocol):
         """Entries of the register without history: by severity, resolved ones after the others, muted ones last."""
 
     def finding(self, id_prefix: str) -> KnownFinding | None:
-        """One entry with all that is kept of its history, by unique prefix of its id, its fingerprint or its id in a
-        report; PermanentError when several match."""
+        """One entry with all its history, by a unique prefix of id, fingerprint or id in a report; PermanentError."""
 
     def known_findings(self, agent_uuid: str) -> list[KnownFinding]:
         """All entries of an agent, each with as much of its history as a report tells."""

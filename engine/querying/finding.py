@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from domain.errors import PermanentError
-from domain.spans import SOURCE_SPAN_ID, StoredSpan, StoredTrace, TraceSummary
+from domain.spans import SOURCE_SPAN_ID, StoredSpan, StoredTrace, TraceLines, TraceSummary
 from engine.querying.statements import rows_of
 from engine.tooling import ToolError
 from engine.window import TraceWindow
@@ -23,6 +23,15 @@ def trace_called(window: TraceWindow, name: str) -> StoredTrace:
     if trace is None or not _is_selected(window, trace.summary):
         raise ToolError(f"there is no trace {shown!r} here; {_WHERE_TRACES}")
     return trace
+
+
+def lines_called(window: TraceWindow, name: str) -> TraceLines | None:
+    """The same trace as the lines of its file; None where `trace_called` has to say what there is."""
+    try:
+        found = window.reader.lines(name)
+    except PermanentError:
+        return None
+    return found if found is not None and _is_selected(window, found.summary) else None
 
 
 def _is_selected(window: TraceWindow, summary: TraceSummary) -> bool:

@@ -83,8 +83,13 @@ def made(trace: StoredTrace, spans: Sequence[StoredSpan]) -> Iterator[Line]:
     """Lines of some spans of a trace, one at a time."""
     at = {stored.span_id: number for number, stored in enumerate(trace.spans)}
     for stored, each in zip(spans, line_objects(trace.spans, spans), strict=True):
-        text = line_text(each)
-        yield Line(text, at[stored.span_id], _about(each, text, at[stored.span_id]))
+        yield line_of(each, at[stored.span_id])
+
+
+def line_of(each: dict[str, Any], index: int) -> Line:
+    """The line of a span's object, the span being the index-th of its trace."""
+    text = line_text(each)
+    return Line(text, index, _about(each, text, index))
 
 
 def _about(each: dict[str, Any], text: str, index: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What only the spans themselves can say of filters."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from domain.dialects_fields import amount_of_field, text_of_field
 from domain.halo_lines import line_objects, line_text
@@ -10,22 +11,36 @@ from engine.querying.expressions import Expression, Limit
 from engine.querying.filters import TraceFilters
 
 Spans = Sequence[StoredSpan]
-Predicate = Callable[[Spans, Limit], bool]
+Test = Callable[[Spans, Limit], bool]
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """Whether the spans of a trace fit; where they do, one of them holds `needle`."""
+
+    tests: Sequence[Test]
+    needle: bytes
+
+    def __call__(self, spans: Spans, limit: Limit) -> bool:
+        return all(test(spans, limit) for test in self.tests)
 
 
 def predicate_of(filters: TraceFilters) -> Predicate:
-    """Whether the spans of a trace fit the filters that read spans."""
-    tests = _tests(filters)
+    """What the filters that read spans ask of those of a trace."""
+    tests, needles = _tests(filters), [b""]
+    if filters.text is not None:
+        needles.append(_bytes_of(filters.text))
+        tests.append(_containing(needles[-1]))
+    if filters.regex_pattern is not None:
+        expression = Expression(filters.regex_pattern)
+        needles.append(_bytes_of(expression.required))
+        tests.append(_matching(expression, needles[-1]))
+    return Predicate(tests, max(needles, key=len))
 
-    def fits(spans: Spans, limit: Limit) -> bool:
-        return all(test(spans, limit) for test in tests)
 
-    return fits
-
-
-def _tests(filters: TraceFilters) -> list[Predicate]:
-    """The cheap ones first."""
-    tests: list[Predicate] = []
+def _tests(filters: TraceFilters) -> list[Test]:
+    """The cheap ones."""
+    tests: list[Test] = []
     if filters.versions:
         tests.append(_any_attribute({"service.version": value} for value in filters.versions))
     if filters.project_id is not None:
@@ -36,11 +51,11 @@ def _tests(filters: TraceFilters) -> list[Predicate]:
         tests.append(_of_users(frozenset(filters.users)))
     if filters.min_cost_usd is not None or filters.max_cost_usd is not None:
         tests.append(_costing(filters.min_cost_usd, filters.max_cost_usd))
-    if filters.text is not None:
-        tests.append(_containing(filters.text))
-    if filters.regex_pattern is not None:
-        tests.append(_matching(Expression(filters.regex_pattern)))
     return tests
+
+
+def _bytes_of(text: str) -> bytes:
+    return text.encode(errors="replace")
 
 
 def said_by(stored: StoredSpan) -> dict[str, AnyValue]:
@@ -48,7 +63,7 @@ def said_by(stored: StoredSpan) -> dict[str, AnyValue]:
     return {item.key: item.value for owner in (stored.resource, stored.span) for item in owner.attributes}
 
 
-def _any_attribute(wanted: Iterable[Mapping[str, object]]) -> Predicate:
+def _any_attribute(wanted: Iterable[Mapping[str, object]]) -> Test:
     choices = list(wanted)
 
     def fits(spans: Spans, limit: Limit) -> bool:
@@ -69,7 +84,7 @@ def _same(found: object, wanted: object) -> bool:
     return found == wanted or str(found) == str(wanted)
 
 
-def _of_users(users: frozenset[str]) -> Predicate:
+def _of_users(users: frozenset[str]) -> Test:
     def fits(spans: Spans, limit: Limit) -> bool:
         return any(text_of_field(said_by(stored), "user") in users for stored in spans)
 
@@ -87,7 +102,7 @@ def cost_of(spans: Spans) -> float | None:
     return sum(cost for span_id, cost in costs.items() if span_id not in above) if costs else None
 
 
-def _costing(low: float | None, high: float | None) -> Predicate:
+def _costing(low: float | None, high: float | None) -> Test:
     def fits(spans: Spans, limit: Limit) -> bool:
         cost = cost_of(spans)
         return cost is not None and (low is None or cost >= low) and (high is None or cost <= high)
@@ -95,9 +110,7 @@ def _costing(low: float | None, high: float | None) -> Predicate:
     return fits
 
 
-def _containing(text: str) -> Predicate:
-    needle = text.encode(errors="replace")
-
+def _containing(needle: bytes) -> Test:
     def fits(spans: Spans, limit: Limit) -> bool:
         return any(has_bytes(stored, needle) for stored in spans)
 
@@ -109,9 +122,7 @@ def has_bytes(stored: StoredSpan, needle: bytes) -> bool:
     return needle in stored.raw or needle in stored.resource_raw or needle in stored.scope_raw
 
 
-def _matching(expression: Expression) -> Predicate:
-    needle = expression.required.encode()
-
+def _matching(expression: Expression, needle: bytes) -> Test:
     def fits(spans: Spans, limit: Limit) -> bool:
         hits = [stored for stored in spans if has_bytes(stored, needle)]
         return any(expression.is_in(line_text(line), limit) for line in line_objects(spans, hits))

@@ -15,7 +15,7 @@ from engine.querying.statements import integer, listed, rows_of
 from engine.window import TraceWindow
 
 Condition = tuple[str, dict[str, Scalar]]
-_BYTES_A_POSITION = 40
+_BYTES_A_POSITION, _BYTES_A_TOTAL = 40, 200
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,31 @@ def meant(window: TraceWindow, filters: TraceFilters, limit: Limit) -> Meant:
     return Meant(where, scanned)
 
 
+def positions_of(window: TraceWindow, traces: Meant) -> tuple[int, ...]:
+    """Where they are, in order of arrival."""
+    if traces.scanned is not None:
+        return traces.scanned.positions
+    condition, args = traces.where.sql, traces.where.args
+    rows = rows_of(window, f"SELECT position FROM traces WHERE {condition} ORDER BY position", args)
+    return tuple(integer(position) for (position,) in rows)
+
+
 def total(window: TraceWindow, traces: Meant) -> int:
     """How many there are."""
     if traces.scanned is not None:
         return len(traces.scanned.positions)
-    memory = memory_of(window)
-    key = ("total", traces.where.sql, tuple(traces.where.args.values()))
-    known: int | None = memory.get(key)
+    known: int | None = memory_of(window).get(_total_key(traces))
     if known is None:
         rows = rows_of(window, f"SELECT count(*) FROM traces WHERE {traces.where.sql}", traces.where.args)
         known = integer(rows[0][0])
-        memory.put(key, known, 200)
+        keep_total(window, traces, known)
     return known
+
+
+def keep_total(window: TraceWindow, traces: Meant, known: int) -> None:
+    """Remember how many there are."""
+    memory_of(window).put(_total_key(traces), known, _BYTES_A_TOTAL)
+
+
+def _total_key(traces: Meant) -> tuple[object, ...]:
+    return "total", traces.where.sql, tuple(traces.where.args.values())

@@ -13,7 +13,7 @@ from engine.querying.finding import shown_ids
 from engine.querying.matching import MATCH_CHARS, Found, made
 from engine.querying.memory import Answered
 from engine.querying.predicates import has_bytes
-from engine.querying.scanning import traces_at
+from engine.querying.scanning import traces_holding
 from engine.querying.selecting import Meant
 from engine.querying.statements import Row, integer, listed, rows_of
 from engine.window import TraceWindow
@@ -57,23 +57,24 @@ class Searched:
 
 def saying(window: TraceWindow, traces: Meant, where: Where, sought: Sought, found: Found, limit: Limit) -> Answered:
     """The spans of some traces that fit a condition and in which something is found."""
-    wanted = _wanted(window, traces, where)
+    wanted, needle = _wanted(window, traces, where), sought.required.encode(errors="replace")
     ids = {position: trace_id for position, (trace_id, _) in wanted.items()}
     searched = Searched(found, len(ids), order={position: number for number, position in enumerate(ids, 1)})
     try:
-        for position, trace in traces_at(window, ids, limit):
-            _look(trace, wanted[position][1], sought, searched, limit)
+        for position, trace in traces_holding(window, ids, needle, limit):
+            if trace is not None:
+                _look(trace, wanted[position][1], sought, needle, searched, limit)
             searched.read = searched.order[position]
     except TooSlowError:
         if not searched.read:
             raise
-    is_whole = not limit.is_over or searched.read == searched.of
-    values = {"read_traces": searched.of if is_whole else searched.read, "of_traces": searched.of, "whole": is_whole}
+    values = {"read_traces": searched.read, "of_traces": searched.of, "whole": searched.read == searched.of}
     return Answered({**found.told(), **values, **traces.told}, searched.traces, searched.spans)
 
 
-def _look(trace: StoredTrace, among: set[str] | None, sought: Sought, searched: Searched, limit: Limit) -> None:
-    needle = sought.required.encode(errors="replace")
+def _look(
+    trace: StoredTrace, among: set[str] | None, sought: Sought, needle: bytes, searched: Searched, limit: Limit
+) -> None:
     hits: list[StoredSpan] = [
         stored for stored in trace.spans if has_bytes(stored, needle) and (among is None or stored.span_id in among)
     ]

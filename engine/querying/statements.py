@@ -1,6 +1,7 @@
 """Asking the window in SQL; what goes wrong there is told to the model in words it can act on."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from domain.claims import Scalar
 from domain.errors import PermanentError, RetryableError
@@ -16,15 +17,22 @@ Row = tuple[Scalar, ...]
 
 def rows_of(window: TraceWindow, sql: str, args: Mapping[str, Scalar] = NO_ARGS) -> tuple[Row, ...]:
     """The rows of a statement over the window's views."""
-    try:
+    with told_plainly():
         answer = window.reader.query(sql, args, selection=window.selection, limits=_LIMITS)
+    if answer.cut:
+        raise ToolError(f"this is too much for one answer ({answer.cut}); narrow it with filters")
+    return answer.rows
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Errors of the window in words for the model."""
+    try:
+        yield
     except PermanentError as error:
         raise ToolError(f"this cannot be computed over the whole window ({error}); narrow it with filters") from error
     except RetryableError as error:
         raise ToolError(f"{error}; call again") from error
-    if answer.cut:
-        raise ToolError(f"this is too much for one answer ({answer.cut}); narrow it with filters")
-    return answer.rows
 
 
 def listed(positions: Sequence[int], column: str = "position") -> Iterator[str]:

@@ -1,11 +1,13 @@
 """Pages of trace summaries, keyed as HALO engines key them; a few keys more are ours."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
+from domain.contents import TraceContents, TraceNames
 from domain.halo_lines import time_text
 from engine.querying.bounding import cut
-from engine.querying.memory import Answered
+from engine.querying.contents import contents_of
+from engine.querying.memory import Answered, size_of
 from engine.querying.selecting import Meant, total
 from engine.querying.statements import Row, integer, listed, rows_of
 from engine.window import TraceWindow
@@ -25,18 +27,31 @@ _COLUMNS = (
     "trace_id, source_id, spans, start_ns, end_ns, error_spans, input_tokens, output_tokens, bytes, root_name,"
     " duration_ms, session, position"
 )
+_NO_NAMES = TraceNames((), (), (), ())
+_LEFT_OUT_BYTES = 200
+_NEXT_STEP = "ask for the next page: offset plus the number of traces here"
 _MOST_NAMES, _NAME_CHARS = 20, 200
-_NAMES = ("service_names", "model_names", "agent_names", "agent_ids")
+_AT_ONCE = 100  # how many are made before it is seen whether more fit
 
 
-def page(window: TraceWindow, traces: Meant, sort: Sort, order: str, limit: int, offset: int) -> Answered:
-    """Some summaries in order, and how many there are in all."""
+def page(
+    window: TraceWindow, traces: Meant, sort: Sort, order: str, limit: int, offset: int, room_bytes: int
+) -> Answered:
+    """Some summaries in order, as many as fit, and how many there are in all."""
     rows = _rows(window, traces, _BY[sort], order, limit, offset)
-    ids = {integer(row[-1]): row for row in rows}
-    names, counts = _names(window, list(ids)), _counts(window, list(ids))
-    summaries = [_summary(row, names[position], counts[position]) for position, row in ids.items()]
-    shown = frozenset(str(row[at]) for row in rows for at in (0, 1))
-    return Answered({"traces": summaries, "total": total(window, traces), **traces.told}, shown)
+    values: dict[str, Any] = {"traces": [], "total": total(window, traces), **traces.told}
+    used = size_of(values)
+    room = room_bytes - _LEFT_OUT_BYTES
+    kept: list[dict[str, Any]] = []
+    for summary in _summaries(window, rows):
+        size = size_of(summary) + 1
+        if used + size > room:
+            values["left_out"] = {"items": len(rows) - len(kept), "next_step": _NEXT_STEP}
+            break
+        used += size
+        kept.append(summary)
+    shown = frozenset(str(row[at]) for row in rows[: len(kept)] for at in (0, 1))
+    return Answered({**values, "traces": kept}, shown, size_bytes=used)
 
 
 def _rows(window: TraceWindow, traces: Meant, by: str, order: str, limit: int, offset: int) -> Sequence[Row]:
@@ -60,39 +75,27 @@ def _rows(window: TraceWindow, traces: Meant, by: str, order: str, limit: int, o
     return sorted(rows, key=lambda row: place[integer(row[-1])])
 
 
-def _names(window: TraceWindow, positions: Sequence[int]) -> dict[int, list[list[str]]]:
-    """Services, models, agents and agent ids of traces."""
-    found: dict[int, list[set[str]]] = {position: [set() for _ in _NAMES] for position in positions}
-    for condition in listed(positions):
-        statement = f"SELECT DISTINCT position, service, model, agent, agent_id FROM spans WHERE {condition}"
-        for position, *values in rows_of(window, statement):
-            for names, value in zip(found[integer(position)], values, strict=True):
-                if value:
-                    names.add(str(value))
-    return {position: [_shown(names) for names in lists] for position, lists in found.items()}
+def _summaries(window: TraceWindow, rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
+    shown: dict[TraceNames, tuple[list[str], ...]] = {}
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        positions = sorted(integer(row[-1]) for row in some)
+        contents = {each.position: each for each in contents_of(window, positions)}
+        for row in some:
+            position = integer(row[-1])
+            found = contents.get(position) or TraceContents(position, _NO_NAMES, 0, 0, ())
+            if found.names not in shown:
+                shown[found.names] = tuple(map(_shown, found.names))
+            yield _summary(row, found, shown[found.names])
 
 
-def _shown(names: set[str]) -> list[str]:
+def _shown(names: Sequence[str]) -> list[str]:
     """Names of one trace in order; of a great many the first, and how many there are more."""
-    shown = [cut(name, _NAME_CHARS) for name in sorted(names)[:_MOST_NAMES]]
+    shown = [cut(name, _NAME_CHARS) for name in names[:_MOST_NAMES]]
     return shown if len(names) <= _MOST_NAMES else [*shown, f"... and {len(names) - _MOST_NAMES} more"]
 
 
-def _counts(window: TraceWindow, positions: Sequence[int]) -> dict[int, Sequence[int]]:
-    """Missing parents, spans without an agent and failed tool calls of traces."""
-    found: dict[int, Sequence[int]] = {}
-    for condition in listed(positions):
-        statement = (
-            "SELECT position, sum(parent_missing), sum(agent IS NULL), sum(kind = 'TOOL' AND status = 'ERROR')"
-            f" FROM spans WHERE {condition} GROUP BY position"
-        )
-        found.update(
-            (integer(position), list(map(integer, counts))) for position, *counts in rows_of(window, statement)
-        )
-    return {position: found.get(position, (0, 0, 0)) for position in positions}
-
-
-def _summary(row: Row, names: Iterable[list[str]], counts: Sequence[int]) -> dict[str, Any]:
+def _summary(row: Row, found: TraceContents, names: Iterable[list[str]]) -> dict[str, Any]:
     (
         _,
         source_id,
@@ -109,7 +112,6 @@ def _summary(row: Row, names: Iterable[list[str]], counts: Sequence[int]) -> dic
         _,
     ) = row
     services, models, agents, agent_ids = names
-    missing_parents, without_agent, tool_errors = counts
     more: dict[str, Any] = {"root_name": root_name, "duration_ms": duration}
     return {
         "trace_id": source_id,
@@ -123,11 +125,11 @@ def _summary(row: Row, names: Iterable[list[str]], counts: Sequence[int]) -> dic
         "total_output_tokens": tokens_out,
         "agent_names": agents,
         "agent_ids": agent_ids,
-        "missing_parent_count": missing_parents,
-        "missing_agent_identity_count": without_agent,
+        "missing_parent_count": found.missing_parents,
+        "missing_agent_identity_count": found.without_agent,
         "project_id_mismatch_count": None,
         "otel_error_span_count": errors,
-        "tool_error_span_count": tool_errors,
+        "tool_error_span_count": found.tool_errors,
         "raw_jsonl_bytes": size_bytes,
         **more,
         **({"session": session} if session else {}),

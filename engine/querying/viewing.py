@@ -9,7 +9,8 @@ from typing import Any
 
 from domain.halo_lines import line_objects
 from domain.otlp import Status
-from domain.spans import StoredSpan, StoredTrace
+from domain.spans import StoredSpan, StoredTrace, TraceLines
+from domain.written_lines import written_object
 from engine.querying.bounding import cut
 from engine.querying.finding import shown_ids
 from engine.querying.memory import Answered, size_of
@@ -35,6 +36,18 @@ def view(trace: StoredTrace, spans: Sequence[StoredSpan], most_chars: int, room_
     if size_bytes <= room_bytes:
         return Answered({"trace_id": name, "spans": objects, "oversized": None}, traces, ids, size_bytes)
     return Answered({"trace_id": name, "spans": [], "oversized": _oversized(name, spans, sizes, room_bytes)}, traces)
+
+
+def view_lines(trace: TraceLines, wanted: Sequence[tuple[str, bytes]], most_chars: int, room: int) -> Answered | None:
+    """The same of some lines of a trace; None where they have to be decoded, or are more than the room."""
+    written = [each for _, line in wanted if (each := written_object(line)) is not None]
+    objects = [shortened(each, most_chars) for each in written]
+    size_bytes = sum(map(size_of, objects)) + len(objects) + 100
+    if len(written) < len(wanted) or size_bytes > room:
+        return None
+    name, own = trace.summary.source_trace_id, trace.summary.trace_id
+    ids = frozenset((of, each) for of in (name, own) for each, _ in wanted)
+    return Answered({"trace_id": name, "spans": objects, "oversized": None}, frozenset((name, own)), ids, size_bytes)
 
 
 def shortened(line: Mapping[str, Any], most_chars: int) -> dict[str, Any]:

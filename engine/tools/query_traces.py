@@ -1,11 +1,9 @@
 """Pages of trace summaries."""
 
-from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field
 
-from engine.querying.bounding import bounded
 from engine.querying.expressions import Limit
 from engine.querying.filters import Filters
 from engine.querying.memory import Answered, answered, room_of
@@ -53,9 +51,8 @@ class QueryTraces:
 
         def make() -> Answered:
             traces = meant(work.window, given.filters, Limit(self.config.scan_s))
-            found = page(work.window, traces, given.sort, given.order, given.limit, given.offset)
-            next_step = "ask for the next page: offset plus the number of traces here"
-            return replace(found, values=bounded(found.values, "traces", room_of(self.config), next_step))
+            room_bytes = room_of(self.config)
+            return page(work.window, traces, given.sort, given.order, given.limit, given.offset, room_bytes)
 
         return await answered(work, (self.name, given.model_dump_json()), make)
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.querying.finding import trace_called
+from engine.querying.finding import lines_called, trace_called
 from engine.querying.memory import Answered, answered, room_of
-from engine.querying.viewing import TRACE_CHARS, view
+from engine.querying.viewing import TRACE_CHARS, view, view_lines
 from engine.tooling import Arguments, ToolConfig, Work
 
 
@@ -45,15 +45,26 @@ class ViewTrace:
         """Its spans, or how large it is."""
 
         def make() -> Answered:
-            trace = trace_called(work.window, given.trace_id)
             end = None if given.limit is None else given.offset + given.limit
+            limits = self.config.max_value_chars, room_of(self.config)
+            lines = lines_called(work.window, given.trace_id)
+            if lines is not None:
+                wanted, count = lines.lines[given.offset : end], len(lines.lines)
+                quick = view_lines(lines, wanted, *limits)
+                if quick is not None:
+                    return _of_all(quick, len(wanted), count)
+            trace = trace_called(work.window, given.trace_id)
             spans = trace.spans[given.offset : end]
-            found = view(trace, spans, self.config.max_value_chars, room_of(self.config))
-            if len(spans) < len(trace.spans):
-                found.values["trace_span_count"] = len(trace.spans)
-            return found
+            return _of_all(view(trace, spans, *limits), len(spans), len(trace.spans))
 
         return await answered(work, (self.name, given.model_dump_json()), make)
+
+
+def _of_all(found: Answered, shown: int, count: int) -> Answered:
+    """An answer that tells how many spans the trace has, where it is about fewer."""
+    if shown < count:
+        found.values["trace_span_count"] = count
+    return found
 
 
 def create(config: Config) -> ViewTrace:

@@ -44,6 +44,11 @@ class Joiner:
             self._with_logs.add(file)
         return True
 
+    def has_records(self, file: int, connection: sqlite3.Connection, trace_id: bytes) -> bool:
+        """Whether a trace has any records."""
+        rows = "SELECT 1 FROM logs WHERE trace_id = ? LIMIT 1"
+        return self.has_logs(file, connection) and connection.execute(rows, (trace_id,)).fetchone() is not None
+
     def _events(self, file: int, connection: sqlite3.Connection, trace_id: bytes, wanted: set[bytes]) -> _Events:
         """The events of some spans by span id, in the order of arrival, with the time of their arrival."""
         events: _Events = {}

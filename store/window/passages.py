@@ -46,6 +46,10 @@ class Lines:
         self.raw = raw
         self._lines = lines_of(raw)
 
+    def line(self, ordinal: int) -> bytes:
+        """A line as it stands in the file."""
+        return self._lines[ordinal]
+
     def piece(self, ordinal: int) -> Piece:
         """The span of a line."""
         return next(split(decode_line(self._lines[ordinal]).SerializeToString()))
@@ -53,6 +57,11 @@ class Lines:
 
 def open_passage(data: bytes) -> Lines:
     """The container that `Passage.encoded` stands for; PermanentError when the file is not as it was."""
+    return Lines(read_passage(data))
+
+
+def read_passage(data: bytes) -> bytes:
+    """The bytes that `Passage.encoded` stands for; PermanentError as above."""
     path, offset, length, checksum = Passage._make(json.loads(data.removeprefix(_MARK)))
     try:
         with Path(path).open("rb") as file:
@@ -62,4 +71,4 @@ def open_passage(data: bytes) -> Lines:
         raise PermanentError(f"{path}: cannot be read any more: {error.strerror}") from error
     if len(raw) != length or crc32(raw) != checksum:
         raise PermanentError(f"{path}: has changed since it was loaded; start again")
-    return Lines(raw)
+    return raw

@@ -11,12 +11,14 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from domain.claims import Scalar
+from domain.contents import TraceContents
 from domain.errors import ConfigError, PermanentError
 from domain.following import SavedBucket
-from domain.spans import SPAN_ID_BYTES, TRACE_ID_BYTES, Agent, StoredSpan, StoredTrace, TraceSummary
+from domain.spans import SPAN_ID_BYTES, TRACE_ID_BYTES, Agent, StoredSpan, StoredTrace, TraceLines, TraceSummary
 from domain.sql import NO_ARGS, SQL_LIMITS, SqlAnswer, SqlLimits, sql_schema
 from store.base import Selected, Selection, TraceFilter
 from store.window.connecting import WINDOW_NAME
+from store.window.holding import KEYS_AT_ONCE, Doubts, Holding
 from store.window.joining import Joiner
 from store.window.overview import Overview
 from store.window.pool import Pool
@@ -32,6 +34,7 @@ _MIN_PREFIX_CHARS = 4
 _LOCATIONS = """
 SELECT s.container, s.ordinal, t.first_ns + s.arrived_ms * 1000000 FROM spans s JOIN traces t ON t.id = s.trace
 """
+_PLACES = "SELECT start_ns, span_id, container, ordinal FROM spans WHERE trace = ?"
 _HAS_LIVE = "SELECT 1 FROM sqlite_schema WHERE name = 'live_buckets'"
 _LIVE = """
 SELECT agent_uuid, start_ns, body FROM live_buckets
@@ -49,6 +52,7 @@ class SqliteReader:
         self._now_ns = now_ns
         self._source = SpanSource()
         self._joiner = Joiner(self._source)
+        self._doubts: Doubts = {}
         self._sql = SqlReader(directory / WINDOW_NAME, now_ns, on_damage)
 
     def __enter__(self) -> Self:
@@ -108,6 +112,15 @@ class SqliteReader:
                     size_bytes += sum(len(stored.raw) for stored in trace.spans)
         return found
 
+    def holding(self, needle: bytes, keys: Sequence[int]) -> frozenset[int]:
+        """As `WindowReader.holding`."""
+        sought, found = Holding(needle, self._doubts), set[int]()
+        for start in range(0, len(keys), KEYS_AT_ONCE):
+            with self._pool.snapshot() as (file, connection):
+                has_logs = self._joiner.has_logs(file, connection)
+                found |= sought.among(file, connection, keys[start : start + KEYS_AT_ONCE], has_logs)
+        return frozenset(found)
+
     def list_traces(self, wanted: TraceFilter) -> list[TraceSummary]:
         """As `WindowReader.list_traces`; `since_ns` is compared with a trace's end."""
         with self._pool.snapshot() as (_, connection):
@@ -116,9 +129,21 @@ class SqliteReader:
     def trace(self, trace_id_prefix: str) -> StoredTrace | None:
         """As `WindowReader.trace`."""
         with self._pool.snapshot() as (file, connection):
-            found = _traces_called(connection, trace_id_prefix)
-            only = _the_only(found, f"trace {trace_id_prefix!r}", [trace_id for _, trace_id in found])
-            return None if only is None else self._trace(file, connection, only[0])
+            key = _trace_called(connection, trace_id_prefix)
+            return None if key is None else self._trace(file, connection, key)
+
+    def lines(self, trace_id_prefix: str) -> TraceLines | None:
+        """As `WindowReader.lines`."""
+        with self._pool.snapshot() as (file, connection):
+            key = _trace_called(connection, trace_id_prefix)
+            summary = None if key is None else self._summary(connection, key)
+            if summary is None or self._joiner.has_records(file, connection, bytes.fromhex(summary.trace_id)):
+                return None
+            places = sorted((start, number % 2**64, *at) for start, number, *at in connection.execute(_PLACES, (key,)))
+            found = self._source.lines(file, connection, [place[2:] for place in places])
+        if found is None or places[-1][0] >= MAX_INT:  # what starts later is not told apart
+            return None
+        return TraceLines(summary, tuple((f"{place[1]:016x}", line) for place, line in zip(places, found, strict=True)))
 
     def span(self, trace_id: str, span_id: str) -> StoredSpan | None:
         """As `WindowReader.span`."""
@@ -159,19 +184,34 @@ class SqliteReader:
         """As `WindowReader.query`."""
         return self._sql.query(sql, args, selection, limits)
 
+    def contents(self, positions: Sequence[int], *, selection: Selection) -> list[TraceContents]:
+        """As `WindowReader.contents`."""
+        return self._sql.contents(positions, selection)
+
     def query_schema(self) -> str:
         """As `WindowReader.query_schema`."""
         return sql_schema()
 
     def _trace(self, file: int, connection: sqlite3.Connection, key: int) -> StoredTrace | None:
-        cuts = completeness_cuts(connection, self._now_ns())
-        listed = next(summaries(connection, "WHERE t.id = :key", {"key": key}, cuts), None)
-        if listed is None:
+        summary = self._summary(connection, key)
+        if summary is None:
             return None
         rows = connection.execute(_LOCATIONS + "WHERE s.trace = ?", (key,)).fetchall()
         spans = self._source.fetch(file, connection, map(Location._make, rows))
         spans.sort(key=lambda stored: (stored.span.start_time_unix_nano, stored.span.span_id))
-        return StoredTrace(listed.summary, tuple(self._joiner.join(file, connection, spans)))
+        return StoredTrace(summary, tuple(self._joiner.join(file, connection, spans)))
+
+    def _summary(self, connection: sqlite3.Connection, key: int) -> TraceSummary | None:
+        cuts = completeness_cuts(connection, self._now_ns())
+        listed = next(summaries(connection, "WHERE t.id = :key", {"key": key}, cuts), None)
+        return None if listed is None else listed.summary
+
+
+def _trace_called(connection: sqlite3.Connection, name: str) -> int | None:
+    """The number of the trace with an id or a unique prefix; PermanentError when several have it."""
+    found = _traces_called(connection, name)
+    only = _the_only(found, f"trace {name!r}", [trace_id for _, trace_id in found])
+    return None if only is None else only[0]
 
 
 def _traces_called(connection: sqlite3.Connection, name: str) -> list[tuple[int, str]]:

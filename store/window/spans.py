@@ -16,6 +16,7 @@ from domain.otlp import InstrumentationScope, Resource, ResourceSpans, ScopeSpan
 from domain.spans import StoredSpan
 from domain.wire import Piece
 from store.window.containers import Codec, Container, open_container
+from store.window.passages import Lines
 
 CACHED_BYTES = 32 * 1024 * 1024
 _CACHED_ENVELOPES = 512
@@ -50,6 +51,16 @@ class SpanSource:
             opened = self.open(file, container, partial(open_container, connection, number=container))
             spans += [self._parse(opened.piece(each.ordinal), each.arrived_ns) for each in wanted]
         return spans
+
+    def lines(self, file: int, connection: sqlite3.Connection, places: Iterable[tuple[int, int]]) -> list[bytes] | None:
+        """The lines at some places (container, ordinal), in their order; None where something else stands."""
+        found: list[bytes] = []
+        for container, ordinal in places:
+            opened = self.open(file, container, partial(open_container, connection, number=container))
+            if not isinstance(opened, Lines):
+                return None
+            found.append(opened.line(ordinal))
+        return found
 
     def open(self, file: int, number: int, load: Callable[[Codec], Container | None]) -> Container:
         """A container kept open, else loaded; numbers below zero are for what is no row of `containers`."""

@@ -3,11 +3,12 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from domain.claims import Scalar
+from domain.contents import TraceContents
 from domain.errors import PermanentError, RetryableError
 from domain.sql import SqlAnswer, SqlLimits
 from store.base import Selection
@@ -33,12 +34,22 @@ class SqlReader:
     def query(self, sql: str, args: Mapping[str, Scalar], selection: Selection, limits: SqlLimits) -> SqlAnswer:
         """As `store.base.WindowReader.query`."""
         check_shape(sql)
+        with self._asked(selection) as lent, lent.ready(self._now_ns()) as connection:
+            return answered(connection, sql, args, limits, time.monotonic)
+
+    def contents(self, positions: Sequence[int], selection: Selection) -> list[TraceContents]:
+        """As `store.base.WindowReader.contents`."""
+        with self._asked(selection) as lent:
+            return lent.contents(positions, self._now_ns(), time.monotonic)
+
+    @contextmanager
+    def _asked(self, selection: Selection) -> Iterator[SqlConnection]:
+        """A connection for a selection; what goes wrong on it in words for whoever asked."""
         file = 0
         try:
             with self._lent(selection) as lent:
                 file = lent.file
-                with lent.ready(self._now_ns()) as connection:
-                    return answered(connection, sql, args, limits, time.monotonic)
+                yield lent
         except PermanentError as error:
             raise PermanentError(lent.names.without(str(error))) from None
         except (OSError, sqlite3.Error) as error:

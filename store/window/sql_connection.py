@@ -7,14 +7,16 @@ again when the window has changed, or may have become more complete with time.
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from domain.contents import TraceContents
 from domain.sql import TRACES, VIEWS
 from store.base import Selection
 from store.window.selecting import COMPLETE, agent_numbers, conditions, select
+from store.window.sql_contents import contents
 from store.window.sql_functions import Median, Percentile, found_at
 from store.window.sql_guard import Guard, Names, limit
 from store.window.sql_views import selected
@@ -23,6 +25,7 @@ from store.window.summaries import Listed, completeness_cuts, summaries
 _CACHE_KIB = 4_096
 _BUSY_TIMEOUT_S = 5.0
 _AT_ONCE = 10_000
+_LONGEST_LIST_BYTES = 1 << 26  # of numbers; a trace may have a million spans that all are named otherwise
 
 
 class SqlConnection:
@@ -55,13 +58,28 @@ class SqlConnection:
     @contextmanager
     def ready(self, now_ns: int) -> Iterator[sqlite3.Connection]:
         """The connection in one state of the window, guarded."""
+        with self._in_one_state(now_ns) as connection:
+            connection.set_authorizer(self._guard)
+            yield connection
+
+    def contents(self, positions: Sequence[int], now_ns: int, clock: Callable[[], float]) -> list[TraceContents]:
+        """The contents of the selection's traces at some positions; statements of ours need no guard."""
+        with self._in_one_state(now_ns) as connection:
+            most_bytes = connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_LIST_BYTES)
+            try:
+                return contents(connection, self._window, self._keys, positions, clock)
+            finally:
+                connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, most_bytes)
+
+    @contextmanager
+    def _in_one_state(self, now_ns: int) -> Iterator[sqlite3.Connection]:
+        """The connection in one state of the window, in a transaction that writes nothing."""
         connection = self._connection
         connection.execute("PRAGMA query_only=OFF")
         connection.execute("BEGIN")
         try:
             self._refresh(now_ns)
             connection.execute("PRAGMA query_only=ON")
-            connection.set_authorizer(self._guard)
             yield connection
         finally:
             connection.set_progress_handler(None, 0)
