@@ -21,8 +21,8 @@ class NewQuestion(ComponentConfig):
     max_turns: int = Field(default=DEFAULT_MAX_TURNS, ge=1, le=100)
     reasoning_effort: Effort | None = None
     budget_tokens: int | None = Field(default=None, ge=1)
-    budget_usd: float | None = Field(default=None, gt=0)
-    budget_seconds: float | None = Field(default=None, gt=0)
+    budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    budget_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
 def list_conversations(doors: Doors, asked: Asked) -> Answer:

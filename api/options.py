@@ -29,8 +29,8 @@ class LookOptions(ComponentConfig):
     subagent_model_id: str | None = Field(default=None, max_length=200)
     reasoning_effort: Effort | None = None
     budget_tokens: int | None = Field(default=None, ge=1)
-    budget_usd: float | None = Field(default=None, gt=0)
-    budget_seconds: float | None = Field(default=None, gt=0)
+    budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    budget_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     lookback_hours: float = Field(default=DEFAULT_LOOKBACK_HOURS, gt=0, le=MAX_LOOKBACK_HOURS)
 
     def run_options(self) -> RunOptions:

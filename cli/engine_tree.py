@@ -55,9 +55,7 @@ class AgentTree:
         elif step.kind == "tool_done":
             line.doing = "thinking"
         else:
-            line.doing = {"tool": "", "compacted": "shortening the conversation ", "retry": "waiting: "}[
-                step.kind
-            ] + step.text
+            line.doing = f"shortening {step.text}" if step.kind == "compacted" else step.text
 
     def hear(self, text: str) -> None:
         """Take in a piece of what is being said."""

@@ -21,25 +21,34 @@ class BudgetLimits:
 class Budget:
     """The account of a run: what was spent, and which limit has been reached.
 
-    `clock` gives seconds of a monotonic clock. A price that is unknown makes the sum of money unknown, never zero.
+    `clock` gives seconds of a monotonic clock. A price that is unknown makes the sum of money unknown, never zero; the
+    limit holds for `known_usd`, what the calls with a price have cost.
     """
 
     def __init__(self, limits: BudgetLimits, clock: Callable[[], float]) -> None:
         self.limits = limits
         self.usage = ModelUsage()
-        self.usd: float | None = 0.0
+        self.known_usd = 0.0
+        self._all_priced = True
         self._clock = clock
         self._began = clock()
 
     def charge(self, usage: ModelUsage, usd: float | None) -> None:
         """Add what calls used; `usd` is None when the model's price is unknown."""
         self.usage += usage
-        self.usd = None if usd is None or self.usd is None else self.usd + usd
+        self.known_usd += usd or 0.0
+        self._all_priced = self._all_priced and usd is not None
 
-    def resume(self, usage: ModelUsage, usd: float | None, seconds: float) -> None:
-        """Take over what was spent before the run was cut off."""
-        self.usage, self.usd = usage, usd
+    def resume(self, usage: ModelUsage, usd: float | None, seconds: float, known_usd: float = 0.0) -> None:
+        """Take over what was spent before the run was cut off; `known_usd` matters where `usd` is None."""
+        self.usage, self._all_priced = usage, usd is not None
+        self.known_usd = known_usd if usd is None else usd
         self._began = self._clock() - seconds
+
+    @property
+    def usd(self) -> float | None:
+        """What all calls have cost; None when one of them has no known price."""
+        return self.known_usd if self._all_priced else None
 
     @property
     def seconds(self) -> float:
@@ -70,8 +79,9 @@ class Budget:
         limits = self.limits
         if limits.tokens is not None and self.usage.tokens >= share * limits.tokens:
             return f"the budget of {limits.tokens:,} tokens is spent ({self.usage.tokens:,} used)"
-        if limits.usd is not None and self.usd is not None and self.usd >= share * limits.usd:
-            return f"the budget of ${limits.usd:,.2f} is spent (${self.usd:,.4f} used)"
+        if limits.usd is not None and self.known_usd >= share * limits.usd:
+            part = "" if self._all_priced else ", not counting models without a price"
+            return f"the budget of ${limits.usd:,.2f} is spent (${self.known_usd:,.4f} used{part})"
         if limits.seconds is not None and self.seconds >= share * limits.seconds:
             return f"the budget of {limits.seconds:,.0f} seconds is spent ({self.seconds:,.1f} used)"
         return ""

@@ -56,6 +56,7 @@ class RunState(BaseModel):
     cached_tokens: int
     reasoning_tokens: int
     usd: float | None
+    known_usd: float = 0.0
     seconds: float
     shown_traces: list[str] = Field(default_factory=list)
     shown_spans: list[tuple[str, str]] = Field(default_factory=list)

@@ -26,7 +26,7 @@ class TraceIndexConfig(BaseModel):
 class EngineConfig(BaseModel):
     """The configuration of one run; a misspelt field is refused, never ignored."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     root_agent: AgentConfig = Field(description="The agent that answers the caller.")
     subagent: AgentConfig = Field(description="The agent every delegated question is given to.")

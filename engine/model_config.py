@@ -15,7 +15,7 @@ ReasoningEffort: TypeAlias = Literal["none", "minimal", "low", "medium", "high",
 class ModelConfig(BaseModel):
     """A model and the settings of its calls; what is None is not sent, so the provider's default holds."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     name: str = Field(description="The model's id as the endpoint knows it.")
     temperature: float | None = Field(default=None, ge=0.0, le=2.0, description="Sampling temperature.")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class ModelProviderConfig(BaseModel):
     """The endpoint, its key, and headers every request carries."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     base_url: str | None = Field(default=None, description="URL up to and including `/v1`.")
     api_key: str | None = Field(default=None, repr=False, description="Bearer key; never printed.")

@@ -73,6 +73,7 @@ def _state(root: Agent, traces: str, question: str) -> RunState:
         cached_tokens=usage.cached_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         usd=team.budget.usd,
+        known_usd=team.budget.known_usd,
         seconds=team.budget.seconds,
         shown_traces=sorted(team.shown.traces),
         shown_spans=sorted(team.shown.spans),
@@ -93,4 +94,4 @@ def go_on(root: Agent, state: RunState) -> None:
     usage = ModelUsage(
         state.requests, state.input_tokens, state.output_tokens, state.cached_tokens, state.reasoning_tokens
     )
-    team.budget.resume(usage, state.usd, state.seconds)
+    team.budget.resume(usage, state.usd, state.seconds, state.known_usd)

@@ -124,7 +124,7 @@ class Attempt:
         """Ask a model if one is to be asked, then save what there is."""
         status: RunStatus = "completed"
         message = produced.markdown
-        settings = EngineSettings.model_validate(self._job.engine)
+        settings = EngineSettings.of_revealed(self._job.engine)
         if not run.options.no_model and (run.options.model_id or settings.model):
             from scheduler.examining import answer_message, look_with_model
 

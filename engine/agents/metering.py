@@ -24,6 +24,10 @@ class MeteredModel:
         self.models: dict[str, None] = {}
         self.answered = False
 
+    def has_price(self, model: str) -> bool:
+        """Whether calls of a model count towards a limit in dollars."""
+        return self._usd(model, ModelUsage()) is not None
+
     async def answer(self, call: ModelCall, on_text: OnText | None = None) -> ModelAnswer:
         """The model's answer, paid for. PermanentError: nothing is left to pay with; else as the model raises."""
         if spent := self._budget.exceeded():

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from domain.errors import HaloError
+from domain.errors import HaloError, RetryableError
 from engine.agents.acting import act
 from engine.agents.agent import Agent
 from engine.agents.ending import Ended, incomplete_text
@@ -24,9 +24,12 @@ async def lead(root: Agent, turn_done: TurnDone, standing: Standing) -> Ended:
     `standing` gives what may be told of last words that no final tool has taken.
     PermanentError, RetryableError: no model has answered at all, so there is nothing to tell.
     """
+    _warn_of_prices(root)
     ended = await _worked(root, turn_done)
     if ended.may_conclude:
         ended = await _concluded(root, ended)
+    if not root.team.model.models:
+        raise RetryableError(_unanswered(root, ended))
     if not ended.accepted:
         ended = replace(ended, text=await standing(ended.text))
         root.tell(AgentMessage(role="assistant", content=incomplete_text(ended)), final=True)
@@ -34,16 +37,33 @@ async def lead(root: Agent, turn_done: TurnDone, standing: Standing) -> Ended:
     return ended
 
 
+def _warn_of_prices(root: Agent) -> None:
+    """Say once that a limit in dollars does not count some of the run's models."""
+    config, limit = root.team.config, root.team.budget.limits.usd
+    models = (root.settings.model, config.subagent.model, config.synthesis_model, config.compaction_model)
+    missing = [name for name in dict.fromkeys(each.name for each in models) if not root.team.model.has_price(name)]
+    if limit is not None and missing:
+        names = ", ".join(missing)
+        root.step("retry", f"the budget of ${limit:,.2f} does not count {names}: no price is known; give a price table")
+
+
+def _unanswered(root: Agent, ended: Ended) -> str:
+    limit = root.team.budget.limits.seconds
+    if limit is None:
+        return f"no model has answered: {ended.reason}"
+    return f"the endpoint did not answer within the budget of {limit:g} seconds; give it more time, or ask another"
+
+
 async def _worked(root: Agent, turn_done: TurnDone) -> Ended:
     """Work until the budget is spent but for what concluding takes."""
     budget = root.team.budget
-    limit, left = budget.limits.seconds, budget.seconds_left
-    seconds = None if limit is None or left is None else max(left - RESERVED_SHARE * limit, 0.0)
+    limit = budget.limits.seconds
+    seconds = None if limit is None else max((1.0 - RESERVED_SHARE) * limit - budget.seconds, 0.0)
     ended: Ended | None = None
     async with root.team.enter(Stage(budget.spent, seconds)):
         ended = await _asked(root, turn_done)
     if ended is None:
-        reason = budget.spent() or f"the budget of {limit:,.0f} seconds is spent"
+        reason = budget.spent() or (f"the budget of {limit:g} seconds is spent" if limit else "the run was cut off")
         root.mend(reason)
         return Ended(root.last_text, reason, may_conclude=True)
     return ended

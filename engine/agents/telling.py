@@ -57,7 +57,7 @@ class Teller:
         )
 
     def step(self, kind: StepKind, lineage: Lineage, turn: int, turns: int, text: str = "") -> None:
-        """A moment that is no message."""
+        """A moment that is no message; the call that concludes after the last turn is told as part of that."""
         self.watcher.step(
             StepStarted(
                 kind=kind,
@@ -65,7 +65,7 @@ class Teller:
                 parent_agent_id=lineage.parent_agent_id,
                 agent_name=lineage.name,
                 depth=lineage.depth,
-                turn=turn,
+                turn=min(turn, turns),
                 turns=turns,
                 tokens=self.budget.usage.tokens,
                 usd=self.budget.usd,

@@ -4,6 +4,7 @@ Both APIs send the same things in other envelopes: an id, pieces of text, pieces
 stop, a bill. They are put together here, once, so that an agent cannot tell from an answer which API gave it.
 """
 
+import itertools
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +16,8 @@ from engine.models.messages import AgentToolCall, AgentToolFunction
 BROKE_OFF = Failure("the answer broke off before its end")
 EMPTY = Failure("the answer was empty")
 STOPPED_IN_ERROR = Failure("the endpoint stopped the answer with an error")
+NAMELESS = "nameless"
+"""What a call without a name is a call of: no tool, which the model is told, under a name that can be sent back."""
 
 
 def number(value: Any) -> int:
@@ -114,13 +117,23 @@ class Answering:
         if self._finish is None:
             return BROKE_OFF
         text, finish = "".join(self._text), self._finish
-        calls = tuple(self._tool_call(index, call) for index, call in enumerate(self._calls))
+        calls = self._tool_calls()
         if calls and finish == "stop":
             finish = "tool_calls"
         refusal = refusal_of("".join(self._refusal), text, bool(calls), finish)
         answer = ModelAnswer(self.item_id, text, calls, refusal, finish, usage=self.usage)
         return replace(answer, model=self._model)
 
-    def _tool_call(self, index: int, call: _Call) -> AgentToolCall:
-        function = AgentToolFunction(name=call.name, arguments="".join(call.arguments) or "{}")
-        return AgentToolCall(id=call.id or f"call_{self.item_id}_{index}", function=function)
+    def _tool_calls(self) -> tuple[AgentToolCall, ...]:
+        """The calls with ids and names that any endpoint takes back: no id twice, nothing empty."""
+        taken: set[str] = set()
+        calls = []
+        for index, call in enumerate(self._calls):
+            wanted = call.id.strip() or f"call_{self.item_id}_{index}"
+            others = (f"{wanted}_{number}" for number in itertools.count(2))
+            free = next(each for each in itertools.chain([wanted], others) if each not in taken)
+            taken.add(free)
+            arguments = "".join(call.arguments) or "{}"
+            function = AgentToolFunction(name=call.name.strip() or NAMELESS, arguments=arguments)
+            calls.append(AgentToolCall(id=free, function=function))
+        return tuple(calls)

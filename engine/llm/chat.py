@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from engine.llm.answering import Answering, number
 from engine.llm.failures import Failure
 from engine.llm.model import Finish, ModelAnswer, ModelCall, ModelUsage, ToolSpec
+from engine.llm.receiving import receive
 from engine.llm.translating import failure_of
 from engine.models.messages import AgentMessage
 
@@ -63,14 +64,13 @@ def _tool(tool: ToolSpec) -> Json:
 
 async def ask_chat(client: "openai.AsyncOpenAI", body: Json, answering: Answering) -> ModelAnswer | Failure:
     """Send a body of `chat_request` and read the answer; raises what the client raises."""
-    create: Any = client.chat.completions.create
-    if not body.get("stream"):
-        _read_whole(await create(**body), answering)
-        return answering.result()
-    async with await create(**body) as chunks:
-        async for chunk in chunks:
-            _read_chunk(chunk, answering)
-    return answering.result()
+    from openai.types.chat import ChatCompletion
+
+    def whole(completion: Json) -> None:
+        _read_whole(ChatCompletion.model_construct(**completion), answering)
+
+    failure = await receive(client.chat.completions, body, whole, lambda chunk: _read_chunk(chunk, answering))
+    return failure or answering.result()
 
 
 def _read_chunk(chunk: Any, answering: Answering) -> None:
@@ -95,10 +95,11 @@ def _read_calls(deltas: Sequence[Any], answering: Answering) -> None:
 
 
 def _read_whole(completion: Any, answering: Answering) -> None:
-    answering.opened(completion.id, completion.model)
     error = getattr(completion, "error", None)  # Routers report failures with status 200.
     if error:
         answering.failed(failure_of(error, str(error)))
+        return
+    answering.opened(completion.id, completion.model)
     if completion.usage is not None:
         answering.used(chat_usage(completion.usage))
     for choice in (completion.choices or ())[:1]:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from domain.errors import ConfigError, PermanentError
+from domain.headers import header_problems
+from domain.urls import url_problem
 from engine.llm.asking import AskedModel, Wire
 from engine.llm.chat import ask_chat, chat_request
 from engine.llm.model import Model
@@ -48,12 +50,15 @@ class Access:
 def access(provider: ModelProviderConfig) -> Access:
     """The endpoint and key of a provider, what it leaves open from the environment.
 
-    ConfigError: the URL is none. PermanentError: OpenAI's endpoint without a key, or a key no header can carry.
+    ConfigError: the URL is none, or a header cannot be sent.
+    PermanentError: OpenAI's endpoint without a key, or a key no header can carry.
     """
     base_url = provider.base_url or os.environ.get("OPENAI_BASE_URL") or None
-    if base_url is not None and (urlsplit(base_url).scheme not in ("http", "https") or not urlsplit(base_url).netloc):
-        raise ConfigError("the model's base URL has to begin with http:// or https://, like https://host/v1")
+    if base_url is not None and (said := url_problem(base_url)):
+        raise ConfigError(f"the model's base URL {said}")
     headers = provider.default_headers or {}
+    if problems := header_problems(headers):
+        raise ConfigError(problems)
     key = (provider.api_key or os.environ.get("OPENAI_API_KEY") or "").strip()
     authorized = any(name.lower() == "authorization" for name in headers)
     if not key and not authorized and (base_url is None or urlsplit(base_url).hostname == DEFAULT_HOST):

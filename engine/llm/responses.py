@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from engine.llm.answering import STOPPED_IN_ERROR, Answering, number
 from engine.llm.failures import Failure
 from engine.llm.model import Finish, ModelAnswer, ModelCall, ModelUsage, ToolSpec
+from engine.llm.receiving import receive
 from engine.llm.translating import failure_of
 from engine.models.messages import AgentMessage, MessageContent
 
@@ -99,17 +100,23 @@ def _tool(tool: ToolSpec) -> Json:
 
 async def ask_responses(client: "openai.AsyncOpenAI", body: Json, answering: Answering) -> ModelAnswer | Failure:
     """Send a body of `responses_request` and read the answer; raises what the client raises."""
-    create: Any = client.responses.create
-    if not body.get("stream"):
-        response = await create(**body)
-        for index, item in enumerate(response.output or ()):
-            _read_item(item, index, answering, streamed=False)
-        _read_end(response, answering)
-        return answering.result()
-    async with await create(**body) as events:
-        async for event in events:
-            _read_event(event, answering)
-    return answering.result()
+    from openai.types.responses import Response
+
+    def whole(response: Json) -> None:
+        _read_whole(Response.model_construct(**response), answering)
+
+    failure = await receive(client.responses, body, whole, lambda event: _read_event(event, answering))
+    return failure or answering.result()
+
+
+def _read_whole(response: Any, answering: Answering) -> None:
+    error = getattr(response, "error", None)
+    if error is not None and not hasattr(response, "output"):  # Routers report failures with status 200.
+        answering.failed(failure_of(error, str(error)))
+        return
+    for index, item in enumerate(response.output or ()):
+        _read_item(item, index, answering, streamed=False)
+    _read_end(response, answering)
 
 
 def _read_event(event: Any, answering: Answering) -> None:

@@ -98,8 +98,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, body: Mapping[str, Any] | str, extra: Mapping[str, str] | None = None) -> None:
         text, kind = (body, "text/plain") if isinstance(body, str) else (json.dumps(body), "application/json")
-        data = text.encode()
-        self._head(status, kind, len(data), extra)
+        data, headers = text.encode(), dict(extra or {})
+        self._head(status, headers.pop("content-type", kind), len(data), headers)
         self.wfile.write(data)
 
     def _head(self, status: int, kind: str, length: int, extra: Mapping[str, str] | None = None) -> None:

@@ -41,7 +41,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class HttpError:
-    """An answer that is no completion: status, body (an object is sent as JSON) and extra headers."""
+    """An answer that is sent as it stands: status, body (an object as JSON) and headers, `content-type` among them."""
 
     status: int
     body: Mapping[str, Any] | str = ""

@@ -4,7 +4,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from domain.errors import RetryableError
+from engine.agents.stages import Stage
+from engine.budgets import Budget, BudgetLimits
+from engine.engine_config import EngineConfig
 from engine.llm.model import ModelAnswer, ModelCall, ModelUsage
 from tests.engine.fakes import FakeModel, Heard, calls, concludes, says, tool
 from tests.engine.runs import asks, config, led, window
@@ -140,3 +145,74 @@ async def test_cancelling_a_run_ends_everything_it_started(tmp_path: Path) -> No
             await running
     assert len(let_go) == 2
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def test_a_call_without_a_price_does_not_lift_the_limit_of_the_others() -> None:
+    """One unpriced summary must not make a run of many dollars unlimited; the sum that is shown stays unknown."""
+    budget = Budget(BudgetLimits(usd=1.0), lambda: 0.0)
+    budget.charge(_usage(10), None)
+    budget.charge(_usage(10), 0.95)
+
+    assert budget.usd is None
+    assert budget.spent() == ("the budget of $1.00 is spent ($0.9500 used, not counting models without a price)")
+
+
+def test_what_had_a_price_counts_after_a_run_went_on() -> None:
+    """Otherwise each crash would grant the whole limit anew."""
+    budget = Budget(BudgetLimits(usd=1.0), lambda: 0.0)
+    budget.resume(_usage(10), None, 5.0, known_usd=0.95)
+    assert budget.spent()
+    budget.resume(_usage(10), 0.25, 5.0)
+    assert (budget.usd, budget.spent()) == (0.25, "")
+
+
+async def test_a_limit_in_dollars_that_counts_nothing_says_so_once(tmp_path: Path) -> None:
+    """Whoever sets a limit relies on it."""
+    _, heard = await led(tmp_path, FakeModel([concludes()]), config(budget_usd=2.0))
+    told = [step.text for step in heard.steps if step.kind == "retry"]
+    assert told == ["the budget of $2.00 does not count fake-1: no price is known; give a price table"]
+    _, silent = await led(tmp_path, FakeModel([concludes()]))
+    assert not [step for step in silent.steps if step.kind == "retry"]
+
+
+async def test_an_endpoint_that_never_answers_is_no_report(tmp_path: Path) -> None:
+    """A report of a model that said nothing would pass for a look that was taken."""
+
+    class Silent(FakeModel):
+        async def answer(self, call: ModelCall, on_text: object = None) -> ModelAnswer:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    with pytest.raises(RetryableError, match=r"^the endpoint did not answer within the budget of 0\.2 seconds"):
+        await led(tmp_path, Silent([]), config(budget_seconds=0.2))
+
+
+async def test_the_call_that_concludes_is_no_turn_beyond_the_last(tmp_path: Path) -> None:
+    """`turn 4/3` looks like a fault."""
+    _, heard = await led(tmp_path, FakeModel(_asks_forever), config(turns=3))
+    assert [step.turn for step in heard.steps if step.kind == "turn"] == [1, 2, 3, 3]
+
+
+@pytest.mark.parametrize("setting", ["budget_seconds", "budget_usd"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_limit_is_a_finite_number(setting: str, value: float) -> None:
+    """Nothing can be kept for concluding of a limit that never ends."""
+    with pytest.raises(ValidationError, match="finite number"):
+        EngineConfig.model_validate(config().model_dump() | {setting: value})
+
+
+async def test_a_limit_that_never_ends_cuts_nothing_off(tmp_path: Path) -> None:
+    """A configuration may be changed after it was checked."""
+    endless = config().model_copy(update={"budget_seconds": float("inf")})
+    ended, _ = await led(tmp_path, FakeModel([concludes()]), endless)
+    assert ended.ended.reason == ""
+
+
+@pytest.mark.parametrize("seconds", [None, 60.0])
+async def test_a_stage_takes_no_timeout_of_others_for_its_own(seconds: float | None) -> None:
+    """What a tool or a client gave up is not a budget that is spent."""
+    stage = Stage(lambda: "", seconds)
+    with pytest.raises(TimeoutError, match="of somebody else"):
+        async with stage:
+            raise TimeoutError("of somebody else")
+    assert not stage.cut_off

@@ -110,3 +110,26 @@ async def test_a_call_without_an_id_is_given_one() -> None:
     assert isinstance(answer, ModelAnswer)
     assert (answer.tool_calls[0].id, answer.tool_calls[0].function.arguments) == ("call_answer-1_0", "{}")
     assert answer.finish == "tool_calls"
+
+
+async def test_no_two_calls_of_an_answer_share_an_id() -> None:
+    """Strict endpoints refuse a conversation with an id twice, and a result names its call by it."""
+    answering = Answering(None, "answer-1", has_content=True)
+    for key, call_id in enumerate(["a", "a", "a_2", " ", "a"]):
+        answering.called(key, call_id, "count", "{}")
+    answering.finished("tool_calls", "tool_calls")
+
+    answer = answering.result()
+    assert isinstance(answer, ModelAnswer)
+    assert [one.id for one in answer.tool_calls] == ["a", "a_2", "a_2_2", "call_answer-1_3", "a_3"]
+
+
+async def test_a_call_without_a_name_is_a_call_of_no_tool() -> None:
+    """The model is told that there is no such tool; an empty name sent back would be refused."""
+    answering = Answering(None, "answer-1", has_content=True)
+    answering.called(0, "a", "", "{}")
+    answering.finished("tool_calls", "tool_calls")
+
+    answer = answering.result()
+    assert isinstance(answer, ModelAnswer)
+    assert answer.tool_calls[0].function.name == "nameless"

@@ -74,3 +74,14 @@ def test_an_endpoint_is_named_without_what_opens_it(base_url: str) -> None:
 
     assert door.host == "host:8000"
     assert "tk-secret" not in repr(door)
+
+
+@pytest.mark.parametrize(("name", "value"), [("X Key", "sesame"), ("X-Key", "sesame\r\nX-B: 1"), ("X-Key", "sesamé")])
+def test_a_header_that_cannot_be_sent_is_refused_before_the_first_request(name: str, value: str) -> None:
+    """The client would call it a fault of the connection and try it six times; the value is a secret."""
+    with pytest.raises(ConfigError) as caught:
+        access(ModelProviderConfig(base_url="http://127.0.0.1:9/v1", default_headers={name: value}))
+
+    (said,) = caught.value.problems
+    assert repr(name) in said
+    assert "sesam" not in said
