@@ -21,7 +21,7 @@ MOST_QUOTES = 10
 DROPPED = "A finding was left out: nothing that it rests on was confirmed."
 UNTITLED = "A finding of the model"
 _OWNERS = ("harness", "prompt", "tool", "environment", "provider", "model", "unknown")
-_CATEGORY = re.compile(r"[A-Za-z][A-Za-z _/-]{0,40}")
+_CATEGORY = re.compile(r"[a-z][a-z_]{0,39}")
 _SEVERITIES = {"severe": "high", "major": "high", "moderate": "medium", "minor": "low", "warning": "medium"}
 
 
@@ -124,10 +124,9 @@ class Finder:
             fix=texts.of(f"{place}.fix", said.fix, proposal=True),
         )
         known = {finding.fingerprint for finding in self.report.findings}
-        category = said.category.strip()
         return ModelFinding(
             id=basis.id,
-            category=category if _CATEGORY.fullmatch(category) and category not in self.book.refused else "other",
+            category=_slug(said.category, texts),
             title="",
             owner=cast(Owner, _one_of(said.owner, _OWNERS, "unknown")),
             severity=cast(Severity, _one_of(said.severity, SEVERITIES, "medium")),
@@ -144,6 +143,13 @@ class Finder:
             about=said.about if said.about in known else "",
             wording=wording,
         )
+
+
+def _slug(said: str, texts: Texts) -> str:
+    """A category as one word of small letters, which says no number and no id; else `other`."""
+    slug = re.sub(r"[ /-]+", "_", said.strip().lower())
+    stands = not any(texts.vouched.objection(each) for each in (said, slug.replace("_", " ")))
+    return slug if _CATEGORY.fullmatch(slug) and stands else "other"
 
 
 def _one_of(said: str, allowed: Sequence[str], otherwise: str) -> str:

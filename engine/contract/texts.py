@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from analysis.references import REFERENCE, counted
-from analysis.statements import kept
+from analysis.statements import TOO_LONG, kept
 from analysis.vouching import BROKEN, Vouched
 from domain.report import Counts
 from engine.contract.book import Book
@@ -49,8 +49,7 @@ class Texts:
     def dropped(self) -> list[str]:
         """What was left out, a sentence for each place and reason."""
         return [
-            f"{'A statement' if count == 1 else f'{count:,} statements'} of the {place} left out: {why}."
-            for (place, why), count in self._left_out.items()
+            f"{_amount(count, why)} of the {place} left out: {why}." for (place, why), count in self._left_out.items()
         ]
 
     def _objection(self, statement: str, *, proposal: bool) -> str:
@@ -80,3 +79,10 @@ class Texts:
             return reference
         is_code = match.string.count("`", 0, match.start()) % 2
         return match[0] if is_code and name not in self.claimed else _BROKEN
+
+
+def _amount(count: int, why: str) -> str:
+    """How much was left out; what was not read was not counted either."""
+    if why == TOO_LONG:
+        return "The rest"
+    return "A statement" if count == 1 else f"{count:,} statements"

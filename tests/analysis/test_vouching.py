@@ -18,7 +18,7 @@ VOUCHED = Vouched(
 @pytest.mark.parametrize(
     "statement",
     [
-        "Most calls fail, all of them late, none twice.",
+        "Most calls fail, all of them late, none again.",
         "It fails in {claim:3} and {finding:0.rate}.",
         "The model gpt-4o-2024-08-06 and `llama-3.1` are slow.",
         "p95 grows, base64 and utf8 and UTF-8 do not.",
@@ -26,9 +26,9 @@ VOUCHED = Vouched(
         f"Span {KNOWN_ID} and trace `{KNOWN_ID[:8]}` and trace run-17 show it.",
         "See `agent/loop.py:40-52`.",
         'A "retry" of "too few words" is no quotation.',
-        "One of the tools is called in two ways; two tools are not.",
+        "One of the tools is called in several ways; others are not.",
         "```\nTypeError: forward() takes 1 positional argument\n```",
-        "The word deadbeef is no id, nor is feedback.",
+        "The word feedback is no id, nor is defaced.",
     ],
 )
 def test_names_quotes_ids_and_places_that_exist_may_be_said(statement: str) -> None:
@@ -71,8 +71,9 @@ def test_numbers_ids_and_quotes_that_nothing_bears_make_a_statement_fall(stateme
 
 
 def test_a_proposal_may_word_something_new() -> None:
-    """A fix says what there is not yet; ids and loose numbers in it are no better than elsewhere."""
-    assert VOUCHED.objection('Write "always check the result" and `retries=3`.', proposal=True) == ""
+    """A fix says in code what there is not yet; the rest of it is no better than elsewhere."""
+    assert VOUCHED.objection("Write `always check the result first` and `retries=3`.", proposal=True) == ""
+    assert VOUCHED.objection('Write "always check the result".', proposal=True) == STRANGE_QUOTE
     assert VOUCHED.objection("```python\nretries = 3\n```", proposal=True) == ""
     assert VOUCHED.objection("Wait 3 seconds.", proposal=True) == NUMBER
     assert VOUCHED.objection("`00ff00ff00ff00ff`", proposal=True) == STRANGE_ID
@@ -81,13 +82,13 @@ def test_a_proposal_may_word_something_new() -> None:
 def test_only_the_statement_falls_and_lists_are_counted_anew() -> None:
     """What is left has to read well."""
     text = (
-        "# Why\n\nIt fails. It fails 9 times. It is\nslow, e.g. late.\n\n1. One\n2. bad 2\n3. Three\n\n"
+        "# Why\n\nIt fails. It fails 9 times. It is\nslow, e.g. late.\n\n1. One\n2. bad 2\n3. Third\n\n"
         "- a. b 3\n- c 4\n\n| h |\n|---|\n| 5 |\n| x |\n\n```\n6\n```\nEnd. \n"
     )
     found = kept(text, VOUCHED.objection)
 
     assert found.text == (
-        "# Why\n\nIt fails. It is slow, e.g. late.\n\n1. One\n2. Three\n\n- a.\n\n| h |\n|---|\n| x |\n\nEnd."
+        "# Why\n\nIt fails. It is slow, e.g. late.\n\n1. One\n2. Third\n\n- a.\n\n| h |\n|---|\n| x |\n\nEnd."
     )
     assert [statement for statement, _ in found.dropped] == [
         "It fails 9 times.", "bad 2", "b 3", "c 4", "| 5 |", "``` 6 ```",
