@@ -371,6 +371,8 @@ def test_a_run_that_is_stopped_says_how_it_goes_on(question: Question, number: i
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell that starts tests in the background has them ignore Ctrl-C, and so would what they start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         wait_until(lambda: len(server.requests) >= 3, pause_s=0.02)
         process.send_signal(number)
