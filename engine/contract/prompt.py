@@ -21,7 +21,9 @@ Your final answer is checked against the window before anybody reads it.
   that stands it is dropped. Its texts say "{{measure}}" for its counts, the answer "{{f1}}" for the first finding's.
   `about` is the fingerprint of the finding of get_findings that it explains. owner is harness, prompt, tool,
   environment, provider, model or unknown; severity critical, high, medium, low or info.
-- A name with digits, and code as path:line, stands in backticks, as it was shown. In a fix, code may hold numbers.
+- A name with digits, and code as path:line, stands in backticks, as it was shown. Number words from "two" on, fractions
+  and "twice" are numbers as well. Four words or more in quotation marks, backticks, italics or a blockquote are a
+  quotation, which a claim has to bear. In a fix, code may hold numbers and new wording.
 - What does not stand is told you once; what still does not is dropped.
 Example of the arguments: {{"answer": "page_down fails in {{c1}}: it takes no arguments and is given one.", "claims":
 {{"c1": {{"type": "rate", "numerator": {{"query": "spans", "args": {{"tool": "page_down", "status": "ERROR"}}}},
