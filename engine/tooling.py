@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,6 +29,9 @@ class ToolConfig(ComponentConfig):
 
     max_answer_bytes: int = Field(default=150_000, ge=1_000, description="Most bytes of one answer, as JSON.")
     timeout_s: float = Field(default=60.0, gt=0, description="Longest a call may take.")
+
+
+Settings = TypeVar("Settings", bound=ToolConfig)
 
 
 class Arguments(BaseModel):
@@ -87,6 +90,17 @@ class Work:
     async def in_thread(self, work: Callable[[], Answer]) -> Answer:
         """Run what takes time off the event loop."""
         return await asyncio.to_thread(work)
+
+
+class ConfiguredTool(Generic[Settings]):
+    """What tools share: their settings, and that every agent is told of them unless they say otherwise."""
+
+    def __init__(self, config: Settings) -> None:
+        self.config = config
+
+    def offered(self, work: Work) -> bool:
+        """As `Tool.offered`: to every agent."""
+        return True
 
 
 class Tool(Protocol):

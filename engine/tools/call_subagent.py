@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.tooling import Arguments, Delegated, ToolConfig, ToolError, Work
+from engine.tooling import Arguments, ConfiguredTool, Delegated, ToolConfig, ToolError, Work
 
 
 class Config(ToolConfig):
@@ -23,7 +23,7 @@ class Input(Arguments):
     )
 
 
-class CallSubagent:
+class CallSubagent(ConfiguredTool[Config]):
     """Sets a subagent to work."""
 
     name = "call_subagent"
@@ -33,9 +33,6 @@ class CallSubagent:
         "side. Returns its answer; a subagent that fails says why."
     )
     arguments = Input
-
-    def __init__(self, config: ToolConfig) -> None:
-        self.config = config
 
     def offered(self, work: Work) -> bool:
         """Where a level is left below."""

@@ -10,7 +10,7 @@ from engine.querying.expressions import Limit
 from engine.querying.filters import TraceFilters
 from engine.querying.memory import Answered, answered, room_of
 from engine.querying.selecting import meant
-from engine.tooling import Arguments, ToolConfig, ToolError, Work
+from engine.tooling import Arguments, ConfiguredTool, ToolConfig, ToolError, Work
 
 
 class Config(ToolConfig):
@@ -27,7 +27,7 @@ class Input(Arguments):
     limit: int = Field(default=20, ge=1, le=100, description="Most tools and errors.")
 
 
-class CompareWindows:
+class CompareWindows(ConfiguredTool[Config]):
     """Compares traces."""
 
     name = "compare_windows"
@@ -38,13 +38,6 @@ class CompareWindows:
         "p_threshold stand when all tests made are taken together; without a p_threshold none does."
     )
     arguments = Input
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """To every agent."""
-        return True
 
     async def answer(self, given: Input, work: Work) -> dict[str, Any]:
         """The differences."""

@@ -8,7 +8,7 @@ from engine.querying.expressions import Limit
 from engine.querying.filters import Filters
 from engine.querying.memory import Answered, answered
 from engine.querying.selecting import meant, total
-from engine.tooling import Arguments, ToolConfig, Work
+from engine.tooling import Arguments, ConfiguredTool, ToolConfig, Work
 
 
 class Config(ToolConfig):
@@ -23,7 +23,7 @@ class Input(Arguments):
     filters: Filters
 
 
-class CountTraces:
+class CountTraces(ConfiguredTool[Config]):
     """Counts traces."""
 
     name = "count_traces"
@@ -32,13 +32,6 @@ class CountTraces:
         "took too long."
     )
     arguments = Input
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """To every agent."""
-        return True
 
     async def answer(self, given: Input, work: Work) -> dict[str, Any]:
         """The count."""

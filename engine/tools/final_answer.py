@@ -8,7 +8,7 @@ from analysis.asking import DESCRIBABLE
 from engine.contract.answer import read_answer
 from engine.contract.checking import Contract
 from engine.contract.complaint import complaint
-from engine.tooling import Arguments, ToolConfig, ToolError, Work
+from engine.tooling import Arguments, ConfiguredTool, ToolConfig, ToolError, Work
 
 _CONTRACT, _ACCEPTED, _CONCLUDING = "contract", "final_answer", "concluding"
 
@@ -38,15 +38,12 @@ class Input(Arguments):
     )
 
 
-class FinalAnswerTool:
+class FinalAnswerTool(ConfiguredTool[Config]):
     """Takes an answer. A contract among the agent's belongings is what it is held to; without one any will do."""
 
     name = "final_answer"
     description = "Give the final answer and end the run. Call it once, alone, when the work is done."
     arguments = Input
-
-    def __init__(self, config: ToolConfig) -> None:
-        self.config = config
 
     def offered(self, work: Work) -> bool:
         """To the root alone."""

@@ -9,7 +9,7 @@ from engine.querying.filters import Filters
 from engine.querying.memory import Answered, answered, room_of
 from engine.querying.overview import overview
 from engine.querying.selecting import meant
-from engine.tooling import Arguments, ToolConfig, Work
+from engine.tooling import Arguments, ConfiguredTool, ToolConfig, Work
 
 
 class Config(ToolConfig):
@@ -24,7 +24,7 @@ class Input(Arguments):
     filters: Filters
 
 
-class GetDatasetOverview:
+class GetDatasetOverview(ConfiguredTool[Config]):
     """Sums up the window."""
 
     name = "get_dataset_overview"
@@ -36,13 +36,6 @@ class GetDatasetOverview:
         "what the index does not know."
     )
     arguments = Input
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """To every agent."""
-        return True
 
     async def answer(self, given: Input, work: Work) -> dict[str, Any]:
         """The overview of the traces that are meant."""

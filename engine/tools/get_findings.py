@@ -7,7 +7,7 @@ from pydantic import Field
 from domain.report import SEVERITIES, Finding
 from engine.querying.bounding import bounded, cut
 from engine.querying.memory import room_of
-from engine.tooling import Arguments, ToolConfig, ToolError, Work
+from engine.tooling import Arguments, ConfiguredTool, ToolConfig, ToolError, Work
 
 _QUOTE_CHARS, _SPLITS, _EXEMPLARS = 400, 8, 5
 
@@ -27,7 +27,7 @@ class Input(Arguments):
     offset: int = Field(default=0, ge=0)
 
 
-class GetFindings:
+class GetFindings(ConfiguredTool[Config]):
     """Tells findings."""
 
     name = "get_findings"
@@ -39,13 +39,6 @@ class GetFindings:
         "finding explains."
     )
     arguments = Input
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """To every agent."""
-        return True
 
     async def answer(self, given: Input, work: Work) -> dict[str, Any]:
         """The findings of a page, and what was looked at."""

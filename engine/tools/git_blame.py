@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.repository.git import git, is_work_tree, ref
+from engine.repository.git import git, ref
+from engine.repository.offering import HistoryTool
 from engine.tooling import Arguments, ToolConfig, ToolError, Work
 
 MAX_LINES = 2_000
@@ -32,19 +33,12 @@ def create(config: Config) -> "GitBlame":
     return GitBlame(config)
 
 
-class GitBlame:
+class GitBlame(HistoryTool[Config]):
     """Asks git blame."""
 
     name = "git_blame"
     description = "Say for each of some lines of a file which commit changed it last, when and by whom."
     arguments = Given
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """Where git knows the checkout."""
-        return work.repository is not None and is_work_tree(work.repository)
 
     async def answer(self, given: Given, work: Work) -> Any:
         """What git says, as text."""

@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.repository.git import git, is_work_tree, ref
+from engine.repository.git import git, ref
+from engine.repository.offering import HistoryTool
 from engine.tooling import Arguments, ToolConfig, Work
 
 
@@ -28,19 +29,12 @@ def create(config: Config) -> "GitDiff":
     return GitDiff(config)
 
 
-class GitDiff:
+class GitDiff(HistoryTool[Config]):
     """Asks git diff."""
 
     name = "git_diff"
     description = "Compare two commits, branches or tags."
     arguments = Given
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """Where git knows the checkout."""
-        return work.repository is not None and is_work_tree(work.repository)
 
     async def answer(self, given: Given, work: Work) -> Any:
         """What git says, as text."""

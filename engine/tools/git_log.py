@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.repository.git import git, is_work_tree, ref_range
+from engine.repository.git import git, ref_range
+from engine.repository.offering import HistoryTool
 from engine.tooling import Arguments, ToolConfig, ToolError, Work
 
 _FORMAT = "%h%x1f%aI%x1f%an%x1f%s%x1e"
@@ -32,19 +33,12 @@ def create(config: Config) -> "GitLog":
     return GitLog(config)
 
 
-class GitLog:
+class GitLog(HistoryTool[Config]):
     """Asks git log."""
 
     name = "git_log"
     description = "List commits, newest first; the pickaxe finds where a prompt, a tool or an error text came from."
     arguments = Given
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """Where git knows the checkout."""
-        return work.repository is not None and is_work_tree(work.repository)
 
     async def answer(self, given: Given, work: Work) -> Any:
         """Commits with date, author and subject."""

@@ -5,7 +5,8 @@ from typing import Any
 from pydantic import Field
 
 from engine.repository.files import page
-from engine.repository.git import git, is_work_tree, ref
+from engine.repository.git import git, ref
+from engine.repository.offering import HistoryTool
 from engine.repository.paths import named
 from engine.tooling import Arguments, ToolConfig, Work
 
@@ -30,19 +31,12 @@ def create(config: Config) -> "GitReadFile":
     return GitReadFile(config)
 
 
-class GitReadFile:
+class GitReadFile(HistoryTool[Config]):
     """Asks git show for a file."""
 
     name = "git_read_file"
     description = "Read lines of a file as it was at a commit, branch or tag."
     arguments = Given
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """Where git knows the checkout."""
-        return work.repository is not None and is_work_tree(work.repository)
 
     async def answer(self, given: Given, work: Work) -> Any:
         """Numbered lines, and where the next ones begin; of a very long file only the beginning can be read."""

@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.repository.git import git, is_work_tree, ref
+from engine.repository.git import git, ref
+from engine.repository.offering import HistoryTool
 from engine.tooling import Arguments, ToolConfig, Work
 
 
@@ -27,19 +28,12 @@ def create(config: Config) -> "GitShow":
     return GitShow(config)
 
 
-class GitShow:
+class GitShow(HistoryTool[Config]):
     """Asks git show."""
 
     name = "git_show"
     description = "Show a commit: message, files, and with include_patch the changed lines."
     arguments = Given
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """Where git knows the checkout."""
-        return work.repository is not None and is_work_tree(work.repository)
 
     async def answer(self, given: Given, work: Work) -> Any:
         """What git says, as text."""

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from engine.repository.files import listed, matching
+from engine.repository.offering import RepositoryTool
 from engine.tooling import Arguments, ToolConfig, Work
 
 
@@ -24,19 +25,12 @@ def create(config: Config) -> "GlobFiles":
     return GlobFiles(config)
 
 
-class GlobFiles:
+class GlobFiles(RepositoryTool[Config]):
     """Matches paths as git lists them."""
 
     name = "glob_files"
     description = "Find files of the repository by a glob on their paths."
     arguments = Given
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """Where there is a checkout."""
-        return work.repository is not None
 
     async def answer(self, given: Given, work: Work) -> Any:
         """The paths, and how many there are in all."""

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from engine.repository.files import matching
 from engine.repository.git import git, has_git
-from engine.tooling import Arguments, ToolConfig, Work
+from engine.tooling import Arguments, ConfiguredTool, ToolConfig, Work
 
 MAX_LINE_CHARS = 500
 
@@ -28,15 +28,12 @@ def create(config: Config) -> "GrepFiles":
     return GrepFiles(config)
 
 
-class GrepFiles:
+class GrepFiles(ConfiguredTool[Config]):
     """Searches with git, in a process that can be ended: no expression can hold up the run."""
 
     name = "grep_files"
     description = "Search the repository's files line by line; matches come as path:line: text."
     arguments = Given
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
 
     def offered(self, work: Work) -> bool:
         """Where there is a checkout, and git."""

@@ -11,7 +11,7 @@ from engine.querying.grouping import Dimension, Group, GroupSort, Measure, group
 from engine.querying.memory import Answered, answered, room_of
 from engine.querying.selecting import meant
 from engine.querying.span_filters import SpanFilters, span_condition
-from engine.tooling import Arguments, ToolConfig, Work
+from engine.tooling import Arguments, ConfiguredTool, ToolConfig, Work
 
 
 class Config(ToolConfig):
@@ -32,7 +32,7 @@ class Input(Arguments):
     offset: int = Field(default=0, ge=0)
 
 
-class GroupSpans:
+class GroupSpans(ConfiguredTool[Config]):
     """Groups spans."""
 
     name = "group_spans"
@@ -43,13 +43,6 @@ class GroupSpans:
         "Spans above others repeat their time and tokens: filter by kind (LLM, TOOL) for sums."
     )
     arguments = Input
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """To every agent."""
-        return True
 
     async def answer(self, given: Input, work: Work) -> dict[str, Any]:
         """The groups."""

@@ -9,7 +9,7 @@ from engine.querying.filters import Filters
 from engine.querying.memory import Answered, answered, room_of
 from engine.querying.selecting import meant
 from engine.querying.summaries import Sort, page
-from engine.tooling import Arguments, ToolConfig, Work
+from engine.tooling import Arguments, ConfiguredTool, ToolConfig, Work
 
 
 class Config(ToolConfig):
@@ -28,7 +28,7 @@ class Input(Arguments):
     order: Literal["asc", "desc"] = "asc"
 
 
-class QueryTraces:
+class QueryTraces(ConfiguredTool[Config]):
     """Lists traces."""
 
     name = "query_traces"
@@ -38,13 +38,6 @@ class QueryTraces:
         "the extremes first."
     )
     arguments = Input
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """To every agent."""
-        return True
 
     async def answer(self, given: Input, work: Work) -> dict[str, Any]:
         """The page, and how many traces there are in all."""

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from engine.repository.files import page, text_of
+from engine.repository.offering import RepositoryTool
 from engine.tooling import Arguments, ToolConfig, Work
 
 
@@ -27,19 +28,12 @@ def create(config: Config) -> "ReadFile":
     return ReadFile(config)
 
 
-class ReadFile:
+class ReadFile(RepositoryTool[Config]):
     """Reads text, and nothing outside the checkout."""
 
     name = "read_file"
     description = "Read lines of a file of the repository; cite them as path:line."
     arguments = Given
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """Where there is a checkout."""
-        return work.repository is not None
 
     async def answer(self, given: Given, work: Work) -> Any:
         """Numbered lines, and where the next ones begin."""

@@ -8,7 +8,7 @@ from engine.querying.expressions import Limit
 from engine.querying.filters import Pattern
 from engine.querying.memory import Answered, answered
 from engine.querying.searching import in_trace
-from engine.tooling import Arguments, ToolConfig, Work
+from engine.tooling import Arguments, ConfiguredTool, ToolConfig, Work
 
 
 class Config(ToolConfig):
@@ -27,7 +27,7 @@ class Input(Arguments):
     max_matches: int = Field(default=50, ge=1, le=500)
 
 
-class SearchSpan:
+class SearchSpan(ConfiguredTool[Config]):
     """Searches a span."""
 
     name = "search_span"
@@ -36,13 +36,6 @@ class SearchSpan:
         "characters are cut; match_chars tells their length."
     )
     arguments = Input
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """To every agent."""
-        return True
 
     async def answer(self, given: Input, work: Work) -> dict[str, Any]:
         """The matches."""

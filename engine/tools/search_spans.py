@@ -13,7 +13,7 @@ from engine.querying.searching import trimmed
 from engine.querying.selecting import meant
 from engine.querying.span_filters import SpanFilters, span_condition
 from engine.querying.span_searching import SpanSort, listing, saying
-from engine.tooling import Arguments, ToolConfig, ToolError, Work
+from engine.tooling import Arguments, ConfiguredTool, ToolConfig, ToolError, Work
 
 
 class Config(ToolConfig):
@@ -35,7 +35,7 @@ class Input(Arguments):
     order: Literal["asc", "desc"] = "asc"
 
 
-class SearchSpans:
+class SearchSpans(ConfiguredTool[Config]):
     """Searches the whole window."""
 
     name = "search_spans"
@@ -45,13 +45,6 @@ class SearchSpans:
         "the filters, e.g. the slowest calls of a tool with sort=duration, order=desc. match_count is exact when whole."
     )
     arguments = Input
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """To every agent."""
-        return True
 
     async def answer(self, given: Input, work: Work) -> dict[str, Any]:
         """The spans found."""

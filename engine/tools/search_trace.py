@@ -8,7 +8,7 @@ from engine.querying.expressions import Limit
 from engine.querying.filters import Pattern
 from engine.querying.memory import Answered, answered
 from engine.querying.searching import in_trace
-from engine.tooling import Arguments, ToolConfig, Work
+from engine.tooling import Arguments, ConfiguredTool, ToolConfig, Work
 
 
 class Config(ToolConfig):
@@ -26,7 +26,7 @@ class Input(Arguments):
     max_matches: int = Field(default=50, ge=1, le=500)
 
 
-class SearchTrace:
+class SearchTrace(ConfiguredTool[Config]):
     """Searches a trace."""
 
     name = "search_trace"
@@ -36,13 +36,6 @@ class SearchTrace:
         "Then view_spans or search_span with the span ids found. A pattern that takes too long is stopped."
     )
     arguments = Input
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """To every agent."""
-        return True
 
     async def answer(self, given: Input, work: Work) -> dict[str, Any]:
         """The matches."""

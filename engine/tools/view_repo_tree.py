@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from engine.repository.files import listed, tree
+from engine.repository.offering import RepositoryTool
 from engine.tooling import Arguments, ToolConfig, Work
 
 MAX_ENTRIES = 500
@@ -26,19 +27,12 @@ def create(config: Config) -> "ViewRepoTree":
     return ViewRepoTree(config)
 
 
-class ViewRepoTree:
+class ViewRepoTree(RepositoryTool[Config]):
     """Lists what git lists."""
 
     name = "view_repo_tree"
     description = "List directories and files of the repository of the agent's code."
     arguments = Given
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """Where there is a checkout."""
-        return work.repository is not None
 
     async def answer(self, given: Given, work: Work) -> Any:
         """Entries, and how many are left out."""

@@ -7,7 +7,7 @@ from pydantic import Field
 from engine.querying.finding import no_span, spans_called, trace_called
 from engine.querying.memory import Answered, answered, room_of
 from engine.querying.viewing import SPAN_CHARS, view
-from engine.tooling import Arguments, ToolConfig, Work
+from engine.tooling import Arguments, ConfiguredTool, ToolConfig, Work
 
 
 class Config(ToolConfig):
@@ -23,7 +23,7 @@ class Input(Arguments):
     span_ids: list[Annotated[str, Field(max_length=500)]] = Field(min_length=1, max_length=200)
 
 
-class ViewSpans:
+class ViewSpans(ConfiguredTool[Config]):
     """Shows spans."""
 
     name = "view_spans"
@@ -32,13 +32,6 @@ class ViewSpans:
         "a summary, `oversized`, instead: name fewer spans, or use search_span on a large one."
     )
     arguments = Input
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """To every agent."""
-        return True
 
     async def answer(self, given: Input, work: Work) -> dict[str, Any]:
         """The spans, and the ids that the trace does not have."""

@@ -7,7 +7,7 @@ from pydantic import Field
 from engine.querying.finding import lines_called, trace_called
 from engine.querying.memory import Answered, answered, room_of
 from engine.querying.viewing import TRACE_CHARS, view, view_lines
-from engine.tooling import Arguments, ToolConfig, Work
+from engine.tooling import Arguments, ConfiguredTool, ToolConfig, Work
 
 
 class Config(ToolConfig):
@@ -24,7 +24,7 @@ class Input(Arguments):
     limit: int | None = Field(default=None, ge=1, le=1_000, description="Most spans; by default all.")
 
 
-class ViewTrace:
+class ViewTrace(ConfiguredTool[Config]):
     """Shows a trace."""
 
     name = "view_trace"
@@ -33,13 +33,6 @@ class ViewTrace:
         "give a summary, `oversized`, instead: then use search_trace and view_spans, or page with offset and limit."
     )
     arguments = Input
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-
-    def offered(self, work: Work) -> bool:
-        """To every agent."""
-        return True
 
     async def answer(self, given: Input, work: Work) -> dict[str, Any]:
         """Its spans, or how large it is."""
