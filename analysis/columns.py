@@ -1,5 +1,6 @@
 """Columns of values, one field of many facts each: arrays, so that a value costs eight bytes and no object."""
 
+from abc import ABC, abstractmethod
 from array import array
 from math import isnan, nan
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 _MAX_COUNT = 2**62
 
 
-class _Column:
+class _Column(ABC):
     """Values of one field, row by row; what its array cannot hold stands aside in `odd`."""
 
     def __init__(self, kind: str) -> None:
@@ -28,11 +29,11 @@ class _Column:
             return self._odd[row]
         return self._value(self._values[row])
 
-    def _code(self, value: Any) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _code(self, value: Any) -> Any: ...
 
-    def _value(self, code: Any) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _value(self, code: Any) -> Any: ...
 
 
 class Counts(_Column):

@@ -140,7 +140,7 @@ class Corpus:
         span.start_time_unix_nano = self._clock_ns
         span.end_time_unix_nano = self._clock_ns + self._chance.randrange(1_000_000, 900_000_000)
         span.status.code, span.status.message = (2, failed) if failed else (1, "")
-        span.attributes.extend(KeyValue(key=key, value=any_value(value)) for key, value in said.items())  # type: ignore[arg-type]
+        span.attributes.extend(KeyValue(key=key, value=any_value(value)) for key, value in said.items())
 
 
 def encoded(corpus: Corpus, spans: int) -> list[tuple[bytes, int]]:

@@ -121,7 +121,7 @@ def _starting(sides: Sequence[Side]) -> Iterator[Row]:
         ("import engine.main", lambda side: ["-P", "-c", "import engine.main"]),
         ("halo --help", lambda side: ["-P", side.program, "--help"]),
     ):
-        ours, theirs = _in_turn(sides, lambda side, made=arguments: ran(side, made(side)))  # type: ignore[misc]
+        ours, theirs = _in_turn(sides, lambda side, made=arguments: ran(side, made(side)))
         yield _row(what, [each.seconds for each in ours], [each.seconds for each in theirs], "s")
         yield _row(f"{what}: peak RSS", [each.peak_mb for each in ours], [each.peak_mb for each in theirs], "MB")
 

@@ -78,7 +78,7 @@ def score(detector: str, fault: ModuleType, seeds: range) -> Score:
             found.found += 1
         else:
             found.missed.append(f"{dialect.name}/{seed}")
-        _count_traces(found, report, detector, {trace_id(at).hex() for at in planted})  # type: ignore[attr-defined]
+        _count_traces(found, report, detector, {trace_id(at).hex() for at in planted})
         similar, _ = _changed(seed, fault.near_miss, runs)
         found.misses += 1
         if _alarms(report_on(similar, dialect), detector):

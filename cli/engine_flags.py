@@ -211,6 +211,6 @@ def _headers(given: Sequence[str]) -> dict[str, str] | None:
 
 def _checkpoint(traces: Sequence[Path], flags: Mapping[str, Any], environment: Mapping[str, str]) -> Path:
     """Where the state of this question to these files is kept, by the XDG base directory specification."""
-    home = environment.get("XDG_STATE_HOME") or os.path.join(environment.get("HOME", "."), ".local", "state")  # noqa: PTH118
+    home = environment.get("XDG_STATE_HOME") or os.path.join(environment.get("HOME", "."), ".local", "state")  # noqa: PTH118 - HOME may be relative
     asked = "\0".join([str(flags["prompt"]), str(flags["model"]), *(str(path.resolve()) for path in traces)])
     return Path(home) / "halo" / f"{hashlib.sha256(asked.encode(errors='replace')).hexdigest()[:16]}.checkpoint.json"

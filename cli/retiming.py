@@ -18,11 +18,11 @@ _MAX_NS = 2**64 - 1
 def items(signal: Signal, message: Message) -> Iterator[Span | LogRecord]:
     """The spans or log records of a parsed request."""
     if signal is TRACES:
-        for resource_spans in message.resource_spans:  # type: ignore[attr-defined]
+        for resource_spans in message.resource_spans:  # type: ignore[attr-defined] # by its signal
             for scope_spans in resource_spans.scope_spans:
                 yield from scope_spans.spans
     else:
-        for resource_logs in message.resource_logs:  # type: ignore[attr-defined]
+        for resource_logs in message.resource_logs:  # type: ignore[attr-defined] # by its signal
             for scope_logs in resource_logs.scope_logs:
                 yield from scope_logs.log_records
 

@@ -1,5 +1,6 @@
 """What a processor promises: it sees every request before anything is written or sent on."""
 
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -21,7 +22,7 @@ class Batch(NamedTuple):
         return Batch(self.signal, message.SerializeToString(), message)
 
 
-class Processor:
+class Processor(ABC):
     """A step of the pipeline; runs while its `async with` lasts, in the order of halo.yaml.
 
     A subclass that needs no lifecycle only defines `process`.
@@ -39,10 +40,10 @@ class Processor:
         """Asked before a request is received; RetryableError sends it back before it has cost anything."""
         return None
 
+    @abstractmethod
     async def process(self, batch: Batch) -> Batch:
         """The batch to go on with, changed or with fewer items; the given message may be changed in place.
 
         RetryableError: nothing of the request is kept and the sender is asked to come back; PermanentError: it is
         told never to.
         """
-        raise NotImplementedError

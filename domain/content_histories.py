@@ -4,6 +4,7 @@ An agent repeats its whole history on every turn, so most of a history is the on
 are compared as they stand, and of JSON text that begins as the text before did only the rest is parsed.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -26,7 +27,7 @@ _RAW_MAX_CHARS = 1 << 20
 """Longer requests in a shape of the emitter's own are not read: their history counts as not recorded."""
 
 
-class History:
+class History(ABC):
     """Messages in order, comparable with another history's; `instructions` stand before them where told apart."""
 
     __slots__ = ("instructions",)
@@ -34,24 +35,24 @@ class History:
     def __init__(self, instructions: str = "") -> None:
         self.instructions = instructions
 
-    def __len__(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def __len__(self) -> int: ...
 
+    @abstractmethod
     def kept(self, before: "History") -> int:
         """How many messages, from the first, are those of the history before; 0 for one of another shape."""
-        raise NotImplementedError
 
+    @abstractmethod
     def role(self, at: int) -> str:
         """The role of a message; "" when there is none at that place."""
-        raise NotImplementedError
 
+    @abstractmethod
     def messages(self) -> Iterator[Message]:
         """The messages, read one by one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def opening(self) -> Iterator[Message]:
         """The first few messages; the others are not read."""
-        raise NotImplementedError
 
 
 def _number(key: str, prefix: str) -> int:

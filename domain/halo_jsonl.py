@@ -98,14 +98,14 @@ def _fill(span: Span, line: Mapping[str, Any]) -> None:
         span.parent_span_id = otlp_id(_id_text(parent, "parent_span_id"), SPAN_ID_BYTES)
     span.trace_state = _text(line.get("trace_state"))
     span.name = _text(line.get("name"))
-    span.kind = _member(line.get("kind"), "kind", "SPAN_KIND_", KIND_NAMES)  # type: ignore[assignment]
+    span.kind = _member(line.get("kind"), "kind", "SPAN_KIND_", KIND_NAMES)  # type: ignore[assignment] # an enum takes ints
     span.start_time_unix_nano = _time(line.get("start_time"), "start_time")
     if not span.start_time_unix_nano:
         raise PermanentError("start_time: missing")
     span.end_time_unix_nano = _time(line.get("end_time"), "end_time")
     status = line.get("status")
     said = status if isinstance(status, dict) else {"code": status}
-    span.status.code = _member(said.get("code"), "status.code", "STATUS_CODE_", _CODES)  # type: ignore[assignment]
+    span.status.code = _member(said.get("code"), "status.code", "STATUS_CODE_", _CODES)  # type: ignore[assignment] # as above
     span.status.message = _text(said.get("message"))
     span.flags = _count(line.get("flags"))
     span.dropped_attributes_count = _count(line.get("dropped_attributes_count"))

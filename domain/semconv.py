@@ -234,7 +234,7 @@ def _candidates(keys: tuple[str, ...]) -> list[tuple[int, int, str, _Words | Non
     found = [(slot, rank, key, *rest) for key in keys if key in PLACES for slot, rank, *rest in (PLACES[key],)]
     if any(rank == _NO_RANK for _, rank, *_ in found):
         return None
-    return sorted(found, key=lambda place: place[:2])  # type: ignore[arg-type]
+    return sorted(found, key=lambda place: place[:2])  # type: ignore[arg-type] # two ints, which the starred tuple hides
 
 
 def _settle(span: Span, name: str, values: list[Any], ranks: list[int]) -> SpanKind:

@@ -35,7 +35,7 @@ class ProcessMetrics(Collector):
         yield GaugeMetricFamily("otelcol_process_memory_rss", "Resident memory in bytes.", value=resident_bytes())
 
 
-disable_created_metrics()  # type: ignore[no-untyped-call]
+disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no types there
 REGISTRY.register(ProcessMetrics())
 
 

@@ -65,7 +65,7 @@ class Connection(web.RequestHandler):
     __slots__ = ("_due", "_grpc", "_is_fresh", "_is_reading", "_is_serving", "_server", "_timer")
 
     def __init__(self, server: HttpServer, **settings: object) -> None:
-        super().__init__(server, **settings)  # type: ignore[arg-type]
+        super().__init__(server, **settings)  # type: ignore[arg-type] # passed on as they came
         self._server = server
         self._grpc: GrpcAtHttp | None = None
         self._is_fresh = True

@@ -61,6 +61,6 @@ def _only(message: object) -> list[object]:
     """The items of a message that holds one."""
     found = [message]
     for number in (1, 2, 2):
-        inner = [getattr(each, each.DESCRIPTOR.fields_by_number[number].name) for each in found]  # type: ignore[attr-defined]
+        inner = [getattr(each, each.DESCRIPTOR.fields_by_number[number].name) for each in found]  # type: ignore[attr-defined] # any message
         found = [each for repeated in inner for each in repeated]
     return found

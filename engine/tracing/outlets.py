@@ -8,6 +8,7 @@ import queue
 import threading
 import urllib.error
 import urllib.request
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -39,7 +40,7 @@ class Outlet(Protocol):
     ) -> None: ...
 
 
-class _Batching:
+class _Batching(ABC):
     """A thread that brings spans on in batches; those that find no room are dropped and told."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
@@ -81,8 +82,8 @@ class _Batching:
                 except Exception as error:
                     self._tell(f"telemetry: {len(spans):,} spans were lost: {error}")
 
-    def _bring(self, spans: Sequence[Span]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _bring(self, spans: Sequence[Span]) -> None: ...
 
 
 class FileOutlet(_Batching):
@@ -137,6 +138,6 @@ class OtlpOutlet(_Batching):
     def _post(self, data: bytes) -> None:
         if not self._url.startswith(("http://", "https://")):
             raise OSError(f"{self._url} is no http or https URL")
-        call = urllib.request.Request(self._url, data, self._headers)  # noqa: S310
-        with urllib.request.urlopen(call, timeout=TIMEOUT_S) as answer:  # noqa: S310
+        call = urllib.request.Request(self._url, data, self._headers)  # noqa: S310 - http or https, as was just seen
+        with urllib.request.urlopen(call, timeout=TIMEOUT_S) as answer:  # noqa: S310 - as above
             answer.read()

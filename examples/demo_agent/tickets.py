@@ -93,7 +93,7 @@ def mended(ticket: Ticket, fixed: Collection[Fault]) -> Ticket:
 
 
 def _in_mood(ticket: Ticket, **changes: int | bool) -> Ticket:
-    return replace(ticket, mood=replace(ticket.mood, **changes))  # type: ignore[arg-type]
+    return replace(ticket, mood=replace(ticket.mood, **changes))
 
 
 def _names(rng: Random) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -133,7 +134,7 @@ class Maintenance:
             rebuilt = rebuild_due(connection, now_ns, force=force)
             if not rebuilt:
                 return
-            self._writer.call(lambda writing, rebuilt=rebuilt: apply_rebuilt(writing, rebuilt))  # type: ignore[misc]
+            self._writer.call(partial(apply_rebuilt, rebuilt=rebuilt))
             self._yield(began, force, _BRISK_FACTOR)
 
     def _evict(self, connection: sqlite3.Connection, force: bool) -> None:
@@ -149,7 +150,7 @@ class Maintenance:
             if batch.is_empty:
                 break
             _LOG.debug("eviction_started", reason=batch.reason, traces=batch.keys[:10])
-            spans = self._writer.call(lambda writing, batch=batch: evict_batch(writing, batch))  # type: ignore[misc]
+            spans = self._writer.call(partial(evict_batch, batch=batch))
             _LOG.debug("eviction_committed", reason=batch.reason, spans=spans)
             if not spans:
                 break
@@ -192,7 +193,7 @@ class Maintenance:
                 connection, self._codec, chosen, frame_bytes=upkeep.frame_bytes, step_bytes=upkeep.step_bytes
             )
             if settled:
-                self._writer.call(lambda writing, settled=settled: settle(writing, settled))  # type: ignore[misc]
+                self._writer.call(partial(settle, traces=settled))
             MERGED_SPANS.inc(sum(self._place(frame) for frame in frames))
             is_much = self._measure(connection) * _MUCH_SHARE > self._upkeep.max_file_bytes
             self._yield(began, force, _BRISK_FACTOR if is_much else _PAUSE_FACTOR)
@@ -233,7 +234,7 @@ class Maintenance:
             )
             if not folds:
                 return
-            self._writer.call(lambda writing, folds=folds: place_folds(writing, folds))  # type: ignore[misc]
+            self._writer.call(partial(place_folds, folds=folds))
             self._yield(began, force)
 
     def _log_cursor(self, force: bool) -> Cursor:

@@ -114,8 +114,8 @@ class SqlConnection:
         ):
             self._connection.execute(statement)
         self._connection.create_function("instr", 2, found_at, deterministic=True)
-        self._connection.create_aggregate("median", 1, Median)  # type: ignore[arg-type]
-        self._connection.create_aggregate("percentile", 2, Percentile)  # type: ignore[arg-type]
+        self._connection.create_aggregate("median", 1, Median)  # type: ignore[arg-type] # typeshed wants step() to return
+        self._connection.create_aggregate("percentile", 2, Percentile)  # type: ignore[arg-type] # as above
 
     def _refresh(self, now_ns: int) -> None:
         """Look up the traces of the selection, unless they are still the same."""

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import structlog
 
@@ -135,7 +135,7 @@ class Writer:
 
     def call(self, work: Callable[[sqlite3.Connection], _T], *, transactional: bool = True) -> _T:
         """Run `work` on the writing thread and wait for it, in a transaction of its own unless told otherwise."""
-        future: Future[object] = Future()
+        future: Future[Any] = Future()
 
         def run(connection: sqlite3.Connection) -> _T:
             if not transactional:
@@ -148,7 +148,7 @@ class Writer:
             self._tasks.append(_Task(run, future))
             self._wake.notify()
         try:
-            return future.result()  # type: ignore[return-value]
+            return cast(_T, future.result())
         except sqlite3.Error as error:
             raise translated(error) from error
 

@@ -18,7 +18,9 @@ from rendering.escaping import display_width
 from tests.acceptance.sidecar import wait_until
 from tests.cli.test_offline import lines
 
-pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+pytestmark = pytest.mark.skipif(
+    shutil.which("tmux") is None, reason="no tmux: install it (Debian: tmux) to see the live tree"
+)
 
 ANSWER = "The tool page_down is called with an argument that it does not take, which the model is never told about."
 

@@ -11,7 +11,7 @@ def plant(stories: list[Story], chance: random.Random) -> set[int]:
     for number, story in enumerate(stories):
         for call in story.calls:
             if call.tool == "find_order" and chance.random() < 0.34:
-                call.arguments = {"order": dict(call.arguments)["order_id"]}  # type: ignore[arg-type]
+                call.arguments = {"order": dict(call.arguments)["order_id"]}
                 call.error, call.error_type = "order_id is required", "ValidationError"
                 changed.add(number)
     return changed

@@ -12,7 +12,9 @@ from engine.repository.git import git
 from engine.tooling import ToolError
 from tests.engine.repository.checkout import asked, checkout, run_git, tool, work_in
 
-pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+pytestmark = pytest.mark.skipif(
+    shutil.which("git") is None, reason="no git: install it (Debian: git) to test the tools that read a repository"
+)
 
 CODE_TOOLS = ("view_repo_tree", "glob_files", "grep_files", "read_file")
 GIT_TOOLS = ("git_log", "git_show", "git_diff", "git_blame", "git_read_file")
