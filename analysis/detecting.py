@@ -5,6 +5,7 @@ A detector separates finding candidates from counting them: `find` proposes (sub
 report and for `halo verify` alike.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -105,3 +106,20 @@ class Detector(Protocol):
         `look` pools them over all detectors (Benjamini-Hochberg) and drops candidates whose own does not stand.
         """
         return ()
+
+
+class OneStory(Detector):
+    """A detector with one thing to tell of a window, once at least so many spans show it."""
+
+    def __init__(self, least: int) -> None:
+        self._least = least
+
+    def find(self, window: FactWindow) -> Iterable[Candidate]:
+        """What it tells, when enough spans show it."""
+        measure = self.measure(window, {})
+        if len(measure.affected) >= self._least:
+            yield self.told(measure)
+
+    @abstractmethod
+    def told(self, measure: Measure) -> Candidate:
+        """The one candidate, of all that was counted."""

@@ -123,5 +123,7 @@ def _told(traces: Path) -> Iterator[tuple[str, object]]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: independent_counts.py DIRECTORY, the one that holds traces/")
     for label, count in _told(Path(sys.argv[1]) / "traces"):
         print(f"{label}: {count}")

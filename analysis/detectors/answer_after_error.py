@@ -8,12 +8,12 @@ failure began, incomplete traces.
 Known false positives: probes that were expected to fail, and errors that say all the agent needed to know.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
 from analysis.actions import Work, answers, scope_works
-from analysis.detecting import Candidate, Detector, DetectorConfig, Measure
+from analysis.detecting import Candidate, Detector, DetectorConfig, Measure, OneStory
 from analysis.facts import FactWindow, SpanFact
 from analysis.failures import failures, unrecovered
 from analysis.groups import refs, with_issuers
@@ -42,42 +42,40 @@ def answering(window: FactWindow) -> Sequence[Work]:
     return [work for work in scope_works(window) if work.actions and answers(work)]
 
 
-class AnswerAfterError(Detector):
+class AnswerAfterError(OneStory):
     """Looks at the last action before the answer."""
 
     name = "answer_after_error"
     requires = ("tool", "llm_output")
 
     def __init__(self, config: Config) -> None:
-        self._config = config
+        super().__init__(config.min_answers)
 
-    def find(self, window: FactWindow) -> Iterable[Candidate]:
+    def told(self, measure: Measure) -> Candidate:
         """One candidate when enough answers follow an unresolved error."""
-        measure = self.measure(window, {})
-        if len(measure.affected) >= self._config.min_answers:
-            yield Candidate(
-                detector=self.name,
-                category="unrecovered_error",
-                owner="prompt",
-                severity="medium",
-                subject="",
-                cause="answer right after an unresolved error",
-                args={},
-                title=f"{fraction(measure, 'answer')} follow a failed call that nothing made good",
-                explanation=sentence(
-                    f"{rated(measure, 'answer')}, come right after a tool call that failed and never succeeded,",
-                    "and do not say so: whoever reads them cannot tell that something is missing.",
-                ),
-                fix=(
-                    "Prompt: after a failed call try another way, or say in the answer what could not be done; "
-                    "harness: mark a run whose last action failed."
-                ),
-                exemplars=(),
-                quote_fields=("output",),
-                confidence="medium",
-                explains_failures=False,  # the call that failed explains them
-                acceptance="answers right after an unresolved error < 2 % over ≥ 50 answers",
-            )
+        return Candidate(
+            detector=self.name,
+            category="unrecovered_error",
+            owner="prompt",
+            severity="medium",
+            subject="",
+            cause="answer right after an unresolved error",
+            args={},
+            title=f"{fraction(measure, 'answer')} follow a failed call that nothing made good",
+            explanation=sentence(
+                f"{rated(measure, 'answer')}, come right after a tool call that failed and never succeeded,",
+                "and do not say so: whoever reads them cannot tell that something is missing.",
+            ),
+            fix=(
+                "Prompt: after a failed call try another way, or say in the answer what could not be done; "
+                "harness: mark a run whose last action failed."
+            ),
+            exemplars=(),
+            quote_fields=("output",),
+            confidence="medium",
+            explains_failures=False,  # the call that failed explains them
+            acceptance="answers right after an unresolved error < 2 % over ≥ 50 answers",
+        )
 
     def measure(self, window: FactWindow, args: Mapping[str, Scalar]) -> Measure:
         """Answers after an unresolved error of all answers after an action; wasted are the failed calls too."""

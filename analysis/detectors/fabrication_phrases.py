@@ -6,11 +6,11 @@ Excluded: failed calls, and plans that say so and then look things up after all.
 Known false positives: hedged statements, and agents that are asked for examples.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from pydantic import Field
 
-from analysis.detecting import Candidate, Detector, DetectorConfig, Measure
+from analysis.detecting import Candidate, Detector, DetectorConfig, Measure, OneStory
 from analysis.facts import FactWindow, SpanFact
 from analysis.model_calls import last_results
 from analysis.phrases import fraction, rated, sentence
@@ -30,39 +30,37 @@ def create(config: Config) -> Detector:
     return FabricationPhrases(config)
 
 
-class FabricationPhrases(Detector):
+class FabricationPhrases(OneStory):
     """Looks at what answers say of themselves."""
 
     name = "fabrication_phrases"
     requires = ("llm_output",)
 
     def __init__(self, config: Config) -> None:
-        self._config = config
+        super().__init__(config.min_answers)
 
-    def find(self, window: FactWindow) -> Iterable[Candidate]:
+    def told(self, measure: Measure) -> Candidate:
         """One candidate when enough answers say so."""
-        measure = self.measure(window, {})
-        if len(measure.affected) >= self._config.min_answers:
-            yield Candidate(
-                detector=self.name,
-                category="ungrounded",
-                owner="prompt",
-                severity="low",
-                subject="",
-                cause="answers that say they assume",
-                args={},
-                title=f"{fraction(measure, 'model answer')} say that they assume or simulate what they state",
-                explanation=sentence(
-                    f"{rated(measure, 'model answer')}, say that something in them is assumed, simulated or for",
-                    "demonstration, and no tool has answered after them.",
-                ),
-                fix="Prompt: tell the model to say what it could not look up, and never to make up a result.",
-                exemplars=(),
-                quote_fields=("output",),
-                confidence="low",
-                explains_failures=False,
-                acceptance="answers that say they assume < 2 % over ≥ 100 answers",
-            )
+        return Candidate(
+            detector=self.name,
+            category="ungrounded",
+            owner="prompt",
+            severity="low",
+            subject="",
+            cause="answers that say they assume",
+            args={},
+            title=f"{fraction(measure, 'model answer')} say that they assume or simulate what they state",
+            explanation=sentence(
+                f"{rated(measure, 'model answer')}, say that something in them is assumed, simulated or for",
+                "demonstration, and no tool has answered after them.",
+            ),
+            fix="Prompt: tell the model to say what it could not look up, and never to make up a result.",
+            exemplars=(),
+            quote_fields=("output",),
+            confidence="low",
+            explains_failures=False,
+            acceptance="answers that say they assume < 2 % over ≥ 100 answers",
+        )
 
     def measure(self, window: FactWindow, args: Mapping[str, Scalar]) -> Measure:
         """Answers that say so of all that were compared."""

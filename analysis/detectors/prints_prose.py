@@ -6,11 +6,11 @@ Excluded: failed calls, and programs that call anything else.
 Known false positives: agents whose way of answering is a program that prints the answer it has worked out before.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from pydantic import Field
 
-from analysis.detecting import Candidate, Detector, DetectorConfig, Measure
+from analysis.detecting import Candidate, Detector, DetectorConfig, Measure, OneStory
 from analysis.facts import FactWindow
 from analysis.groups import refs
 from analysis.phrases import fraction, rated, sentence
@@ -30,41 +30,39 @@ def create(config: Config) -> Detector:
     return PrintsProse(config)
 
 
-class PrintsProse(Detector):
+class PrintsProse(OneStory):
     """Looks at the code in answers."""
 
     name = "prints_prose"
     requires = ("llm_output",)
 
     def __init__(self, config: Config) -> None:
-        self._config = config
+        super().__init__(config.min_answers)
 
-    def find(self, window: FactWindow) -> Iterable[Candidate]:
+    def told(self, measure: Measure) -> Candidate:
         """One candidate when enough programs print prose."""
-        measure = self.measure(window, {})
-        if len(measure.affected) >= self._config.min_answers:
-            yield Candidate(
-                detector=self.name,
-                category="no_action",
-                owner="prompt",
-                severity="low",
-                subject="",
-                cause="code that prints prose",
-                args={},
-                title=f"{fraction(measure, 'model answer')} are programs that only print prose",
-                explanation=sentence(
-                    f"{rated(measure, 'model answer')}, hold a program that calls nothing but print, on sentences",
-                    "that the model wrote itself: it looks like work, and nothing is looked up or computed.",
-                ),
-                fix=(
-                    "Prompt: say that code is for looking up and computing, and that an answer is given in words; "
-                    "harness: send such programs back with that remark."
-                ),
-                exemplars=(),
-                quote_fields=("output",),
-                confidence="medium",
-                acceptance="answers that only print prose < 2 % over ≥ 100 answers",
-            )
+        return Candidate(
+            detector=self.name,
+            category="no_action",
+            owner="prompt",
+            severity="low",
+            subject="",
+            cause="code that prints prose",
+            args={},
+            title=f"{fraction(measure, 'model answer')} are programs that only print prose",
+            explanation=sentence(
+                f"{rated(measure, 'model answer')}, hold a program that calls nothing but print, on sentences",
+                "that the model wrote itself: it looks like work, and nothing is looked up or computed.",
+            ),
+            fix=(
+                "Prompt: say that code is for looking up and computing, and that an answer is given in words; "
+                "harness: send such programs back with that remark."
+            ),
+            exemplars=(),
+            quote_fields=("output",),
+            confidence="medium",
+            acceptance="answers that only print prose < 2 % over ≥ 100 answers",
+        )
 
     def measure(self, window: FactWindow, args: Mapping[str, Scalar]) -> Measure:
         """Programs that print prose of all recorded answers."""
